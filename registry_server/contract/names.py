@@ -1,0 +1,47 @@
+"""Plugin names: grammar, look-alike key.
+
+The registry's rule is `^[a-z0-9-]+$`, and camelCase besides, because the framework's own tools
+want it for names of several words. Names that are equal once case and dashes are taken away are
+one name: the first published keeps it.
+"""
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from registry_server.contract.problems import InvalidName
+
+NAME_MAX = 64
+"""Characters in a name; well below every file system's limit for a folder."""
+
+_NAME = re.compile(r"(?:[a-z0-9]+(?:-[a-z0-9]+)*|[a-z][a-zA-Z0-9]*)\Z")
+
+
+def is_name(text: str) -> bool:
+    return len(text) <= NAME_MAX and _NAME.match(text) is not None
+
+
+def check_name(text: str) -> str:
+    """`text` unchanged.
+
+    Raises `InvalidName` when it is not a plugin name.
+    """
+    if not is_name(text):
+        shown = text if len(text) <= NAME_MAX else text[:NAME_MAX] + "…"
+        raise InvalidName(
+            f"`{shown}` is not a plugin name",
+            detail=f"a name is lower case letters, digits and single dashes (or camelCase), at most {NAME_MAX}",
+            hint="look for it: donkeytui search WORDS",
+        )
+    return text
+
+
+def lookalike_key(name: str) -> str:
+    """What two names must not share: `auth-jwt`, `authJwt` and `authjwt` give one key."""
+    return name.replace("-", "").casefold()
+
+
+def nearest_names(name: str, known: Iterable[str], limit: int = 3) -> list[str]:
+    """Known names a person may have meant, best first; empty when none is near."""
+    by_key = {lookalike_key(candidate): candidate for candidate in known}
+    return [by_key[key] for key in get_close_matches(lookalike_key(name), by_key, n=limit, cutoff=0.7)]
