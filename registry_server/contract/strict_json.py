@@ -1,0 +1,68 @@
+"""JSON from strangers: one meaning or none.
+
+Python's and msgspec's decoders let the last of two equal keys win and recurse as deep as the text
+asks. A manifest or a lockfile that two programs read differently is an attack, so both are refused.
+"""
+
+import json
+import re
+from typing import NoReturn
+
+JSON_MAX_BYTES = 1 << 20
+DEPTH_MAX = 64
+
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+
+
+class StrictJsonError(ValueError):
+    """The text is not strict JSON; the message is a clause for a person, without the file's name."""
+
+
+def load_strict(data: bytes | str, max_bytes: int = JSON_MAX_BYTES) -> object:
+    """The decoded value.
+
+    Raises `StrictJsonError` for more than `max_bytes`, bad UTF-8, bad JSON, a key twice in one object,
+    NaN or Infinity, and nesting beyond `DEPTH_MAX`.
+    """
+    if len(data) > max_bytes:
+        raise StrictJsonError(f"is larger than {max_bytes} bytes")
+    text = _decode(data) if isinstance(data, bytes) else data
+    if _depth(text) > DEPTH_MAX:
+        raise StrictJsonError(f"is nested deeper than {DEPTH_MAX}")
+    try:
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise StrictJsonError(f"is not JSON: {error.msg} at line {error.lineno}") from error
+    except ValueError as error:
+        raise StrictJsonError(str(error)) from error
+
+
+def _decode(data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise StrictJsonError(f"is not UTF-8 at byte {error.start}") from error
+
+
+def _depth(text: str) -> int:
+    depth = deepest = 0
+    for character in _STRING.sub("", text):
+        if character in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in "]}":
+            depth -= 1
+    return deepest
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+        raise ValueError(f"has the key `{twice[:80]}` twice")
+    return result
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"has the value {name}, which is not JSON")

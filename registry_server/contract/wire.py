@@ -1,0 +1,283 @@
+"""Structs of every request and response.
+
+Field names go over the wire in camelCase, as the design's API has them. Readers ignore unknown
+fields of responses, so that a registry may add some; requests with unknown fields are refused by
+the server. `PluginDocument` is both the detail response and the unit of the feed.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct
+
+from registry_server.contract.problems import Finding
+
+Sort = Literal["downloads", "rating", "recent", "name", "relevance"]
+
+
+class Wire(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """Base of what goes over the wire."""
+
+
+class Author(Wire, frozen=True):
+    name: str
+    email: str | None = None
+    """Only when the author wrote one into the package; a registry account's address never shows."""
+    github: str | None = None
+
+
+class ReleaseDependencies(Wire, frozen=True, omit_defaults=False):
+    plugins: tuple[str, ...] = ()
+    """Requirements, `name@range`, sorted by name."""
+    packages: dict[str, str] = {}
+    """npm packages and their ranges, for the host project's package.json."""
+
+
+class Engine(Wire, frozen=True):
+    node: str | None = None
+    bun: str | None = None
+
+
+class Release(Wire, frozen=True):
+    """One published version of a plugin (`PluginVersion` of the design)."""
+
+    version: str
+    checksum: str
+    """Integrity of the package, `sha256:<hex>`."""
+    size: int
+    """Bytes of the package as downloaded."""
+    package_url: str
+    """Path below the registry's base URL."""
+    framework: str = "*"
+    """Range of @donkeylabs/server."""
+    engine: Engine = Engine()
+    dependencies: ReleaseDependencies = ReleaseDependencies()
+    created_at: datetime
+    description: str = ""
+    """The author's words for this release, from CHANGELOG.md."""
+    deprecated: bool = False
+    deprecation: str = ""
+    """What to use instead, in the author's words."""
+    yanked: bool = False
+    yank_reason: str = ""
+    publisher: str = ""
+
+
+class PluginSummary(Wire, frozen=True, omit_defaults=False):
+    name: str
+    display_name: str
+    description: str
+    author: str
+    latest_version: str
+    categories: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    license: str = ""
+    downloads: int = 0
+    rating: float = 0.0
+    rating_count: int = 0
+    verified: bool = False
+    featured: bool = False
+    deprecated: bool = False
+    created_at: datetime
+    updated_at: datetime
+    highlights: dict[str, str] | None = None
+    """Field -> its text with `<mark>` round what matched, HTML-escaped; only with `q`."""
+
+
+class PluginDocument(Wire, frozen=True, omit_defaults=False):
+    """Everything search, resolution and a detail header need, so that none of them asks the network."""
+
+    id: str
+    name: str
+    display_name: str
+    description: str
+    author: Author
+    repository: str | None = None
+    license: str = ""
+    categories: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    downloads: int = 0
+    rating: float = 0.0
+    """Mean of the ratings, 0 without any."""
+    rating_count: int = 0
+    versions: tuple[Release, ...] = ()
+    """Highest precedence first."""
+    latest_version: str = ""
+    """Highest release that is neither prerelease, yanked nor deprecated; failing that, the highest."""
+    created_at: datetime
+    updated_at: datetime
+    verified: bool = False
+    featured: bool = False
+
+    @property
+    def is_deprecated(self) -> bool:
+        """True when no release is left that a new resolution may take."""
+        return all(release.deprecated or release.yanked for release in self.versions)
+
+
+class Pagination(Wire, frozen=True, omit_defaults=False):
+    total: int
+    pages: int
+    current: int
+    has_more: bool
+
+
+class PluginPage(Wire, frozen=True):
+    plugins: tuple[PluginSummary, ...]
+    pagination: Pagination
+    facets: dict[str, dict[str, int]] | None = None
+
+
+class ListQuery(Wire, frozen=True):
+    q: str = ""
+    category: str = ""
+    tag: str = ""
+    author: str = ""
+    verified: bool | None = None
+    sort: Sort | None = None
+    """Without one: relevance when `q` is given, downloads otherwise."""
+    page: int = 1
+    limit: int = 20
+    facets: str = ""
+    """Comma-separated, of `category` and `tag`."""
+
+
+class EntryListing(Wire, frozen=True):
+    path: str
+    size: int
+    digest: str
+
+
+class PublishReceipt(Wire, frozen=True, omit_defaults=False):
+    success: bool
+    plugin: PluginSummary
+    version: str
+    integrity: str
+    size: int
+    url: str
+    created: bool
+    """False when these very bytes were published before."""
+    findings: tuple[Finding, ...] = ()
+    """Warnings and notes; errors never come with a receipt."""
+
+
+class CheckReport(Wire, frozen=True, omit_defaults=False):
+    """Answer to a dry run: what a publish of these bytes would say."""
+
+    success: bool
+    name: str
+    version: str
+    integrity: str
+    size: int
+    findings: tuple[Finding, ...] = ()
+
+
+class Success(Wire, frozen=True, omit_defaults=False):
+    success: bool = True
+
+
+class RatingRequest(Wire, frozen=True):
+    rating: int
+    review: str = ""
+
+
+class Rating(Wire, frozen=True, omit_defaults=False):
+    author: str
+    rating: int
+    review: str
+    created_at: datetime
+
+
+class RatingPage(Wire, frozen=True, omit_defaults=False):
+    ratings: tuple[Rating, ...]
+    average: float
+    count: int
+
+
+class YankRequest(Wire, frozen=True):
+    reason: str = ""
+
+
+class Deprecation(Wire, frozen=True):
+    version: str = "*"
+    """Range of the releases meant."""
+    message: str = ""
+    """Empty takes the deprecation back."""
+
+
+class PluginUpdate(Wire, frozen=True):
+    """What an owner may change without a release; None leaves a field alone."""
+
+    description: str | None = None
+    display_name: str | None = None
+    categories: tuple[str, ...] | None = None
+    tags: tuple[str, ...] | None = None
+    repository: str | None = None
+    deprecation: Deprecation | None = None
+
+
+class CategoryCount(Wire, frozen=True, omit_defaults=False):
+    name: str
+    plugins: int
+
+
+class RegistryStats(Wire, frozen=True, omit_defaults=False):
+    plugins: int
+    releases: int
+    downloads: int
+    ratings: int
+
+
+class DailyDownloads(Wire, frozen=True, omit_defaults=False):
+    day: str
+    """UTC date, `2026-11-22`."""
+    downloads: int
+
+
+class PluginStats(Wire, frozen=True, omit_defaults=False):
+    name: str
+    downloads: int
+    days: tuple[DailyDownloads, ...]
+
+
+class Owners(Wire, frozen=True, omit_defaults=False):
+    owners: tuple[str, ...]
+
+
+class Change(Wire, frozen=True):
+    """What the document of one plugin now is, or that it is gone (document None)."""
+
+    serial: int
+    name: str
+    document: PluginDocument | None = None
+
+
+class ChangePage(Wire, frozen=True, omit_defaults=False):
+    epoch: str
+    """Changes when a registry's history does (a restored backup): followers start over."""
+    changes: tuple[Change, ...]
+    cursor: int
+    """Pass as `since` next time; applying a page twice changes nothing."""
+    has_more: bool
+
+
+class Shard(Wire, frozen=True, omit_defaults=False):
+    digest: str
+    """Integrity of the compressed bytes; also the last part of its URL."""
+    size: int
+    plugins: int
+
+
+class Snapshot(Wire, frozen=True, omit_defaults=False):
+    """The whole catalogue as content-addressed shards, standing for one serial."""
+
+    epoch: str
+    serial: int
+    plugins: int
+    releases: int
+    shards: tuple[Shard, ...]
+
+
+class Health(Wire, frozen=True, omit_defaults=False):
+    status: str
+    version: str

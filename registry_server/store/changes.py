@@ -1,0 +1,134 @@
+"""The feed: an append-only log of which plugin changed, with gap-free serials.
+
+An entry says that the document of one plugin is now what the plugin's row holds: a page of changes
+carries each name once, with its current document. So applying a page twice, or in pieces, ends the
+same, and a plugin with many releases costs one document, not one a release.
+"""
+
+import hashlib
+from datetime import datetime
+
+import msgspec
+from msgspec import Struct
+
+from registry_server.contract.problems import RegistryDamaged
+from registry_server.contract.wire import Change, ChangePage, PluginDocument
+from registry_server.store import plugins
+from registry_server.store.database import Connection
+
+SHARDS = 64
+_encoder = msgspec.json.Encoder(order="sorted")
+_decoder = msgspec.json.Decoder(PluginDocument)
+
+
+def record(connection: Connection, plugin: int, now: datetime) -> int:
+    """Renders the plugin's document and appends a change; returns its serial.
+
+    Must run inside the transaction that changed the rows.
+    """
+    document = plugins.make_document(connection, plugin)
+    data = encode_document(document)
+    connection.execute(
+        "UPDATE plugins SET document = ?, summary = ?, etag = ?, documented_downloads = downloads WHERE id = ?",
+        (data, msgspec.json.encode(plugins.summary_of(document)), hashlib.sha256(data).hexdigest()[:32], plugin),
+    )
+    serial = current_serial(connection) + 1
+    connection.execute(
+        "INSERT INTO changes (serial, name, at) VALUES (?, ?, ?)", (serial, document.name, now.isoformat())
+    )
+    return serial
+
+
+def encode_document(document: PluginDocument) -> bytes:
+    """Canonical JSON of a document: what shards contain, one a line."""
+    return _encoder.encode(document)
+
+
+def current_serial(connection: Connection) -> int:
+    serial: int = connection.execute("SELECT coalesce(max(serial), 0) FROM changes").fetchone()[0]
+    return serial
+
+
+def read_page(connection: Connection, since: int, limit: int) -> ChangePage:
+    """Changes after `since`, oldest first, each name once; at most `limit` log entries are read."""
+    # One read transaction: serials and documents must be of the same moment.
+    connection.execute("BEGIN")
+    try:
+        last = current_serial(connection)
+        cursor = min(since + limit, last)
+        rows = connection.execute(
+            "SELECT max(serial) AS serial, changes.name, document FROM changes LEFT JOIN plugins USING (name)"
+            " WHERE serial > ? AND serial <= ? GROUP BY changes.name ORDER BY 1",
+            (since, cursor),
+        ).fetchall()
+        epoch = read_epoch(connection)
+    finally:
+        connection.execute("ROLLBACK")
+    changes = tuple(
+        Change(
+            serial=row["serial"],
+            name=row["name"],
+            document=_decoder.decode(row["document"]) if row["document"] else None,
+        )
+        for row in rows
+    )
+    return ChangePage(epoch=epoch, changes=changes, cursor=max(cursor, since), has_more=cursor < last)
+
+
+def read_epoch(connection: Connection) -> str:
+    return read_meta(connection, "epoch")
+
+
+def read_meta(connection: Connection, key: str) -> str:
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    if row is None:
+        raise RegistryDamaged(
+            f"the registry's database has no `{key}`",
+            detail="it was not set up completely",
+            hint="move the data folder away to start over",
+        )
+    value: str = row["value"]
+    return value
+
+
+def write_meta(connection: Connection, key: str, value: str) -> None:
+    connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))
+
+
+def has_meta(connection: Connection, key: str) -> bool:
+    return connection.execute("SELECT 1 FROM meta WHERE key = ?", (key,)).fetchone() is not None
+
+
+def shard_number(name: str) -> int:
+    return hashlib.sha256(name.encode()).digest()[0] % SHARDS
+
+
+class ShardRow(Struct, frozen=True):
+    number: int
+    digest: str
+    size: int
+    plugins: int
+    releases: int
+
+
+def shard_rows(connection: Connection) -> dict[int, ShardRow]:
+    rows = connection.execute("SELECT number, digest, size, plugins, releases FROM shards ORDER BY number")
+    return {row["number"]: ShardRow(*row) for row in rows}
+
+
+def put_shard(connection: Connection, row: ShardRow) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO shards (number, digest, size, plugins, releases) VALUES (?, ?, ?, ?, ?)",
+        (row.number, row.digest, row.size, row.plugins, row.releases),
+    )
+
+
+def names_changed(connection: Connection, since: int) -> set[str]:
+    rows = connection.execute("SELECT DISTINCT name FROM changes WHERE serial > ?", (since,))
+    return {row["name"] for row in rows}
+
+
+def all_documents(connection: Connection) -> list[tuple[str, bytes]]:
+    """Name and canonical document of every plugin, sorted by name."""
+    rows = connection.execute("SELECT name, document FROM plugins WHERE document IS NOT NULL ORDER BY name")
+    return [(row["name"], row["document"]) for row in rows]

@@ -1,0 +1,113 @@
+"""The SQLite file of a registry: one writer connection, one reader connection a thread.
+
+WAL, `synchronous=FULL`: what was acknowledged survives a power cut. Only the writer may checkpoint
+and readers are `query_only`, which also stays clear of the WAL-reset bug of SQLite before 3.51.3.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlite_utils
+
+from registry_server.contract.problems import RegistryBusy, RegistryDamaged
+from registry_server.store.migrations import MIGRATIONS
+
+Connection = sqlite3.Connection
+Row = sqlite3.Row
+
+BUSY_TIMEOUT_SECONDS = 10.0
+
+
+class Database:
+    """Holds the connections; safe to use from several threads and several processes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._write_lock = threading.RLock()
+        self._local = threading.local()
+        self._readers: list[sqlite3.Connection] = []
+        with translated():
+            self._writer = self._connect()
+            self._writer.execute("PRAGMA journal_mode=WAL")
+            self._writer.execute("PRAGMA synchronous=FULL")
+            self._writer.execute("PRAGMA foreign_keys=ON")
+            self._migrate()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA trusted_schema=OFF")
+        return connection
+
+    def _migrate(self) -> None:
+        database = sqlite_utils.Database(self._writer, execute_plugins=False)
+        if MIGRATIONS.pending(database):
+            # Two processes may start on an empty folder at once: the lock makes the second one wait
+            # and then find nothing pending.
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                MIGRATIONS.apply(database)
+            except BaseException:
+                self._writer.execute("ROLLBACK")
+                raise
+            self._writer.execute("COMMIT")
+
+    def read(self) -> Connection:
+        """This thread's reader; sees every committed transaction."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            with translated():
+                connection = self._connect()
+                connection.execute("PRAGMA query_only=ON")
+                connection.execute("PRAGMA wal_autocheckpoint=0")
+            self._local.connection = connection
+            self._readers.append(connection)
+        return connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction, committed when the block ends and rolled back when it raises.
+
+        `BEGIN IMMEDIATE`, not sqlite-utils' deferred `atomic()`: a deferred transaction that reads
+        before it writes fails at once when another process wrote in between, whatever the timeout.
+        """
+        with self._write_lock, translated():
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+            except BaseException:
+                self._writer.execute("ROLLBACK")
+                raise
+            self._writer.execute("COMMIT")
+
+    def close(self) -> None:
+        with self._write_lock:
+            for connection in (*self._readers, self._writer):
+                connection.close()
+            self._readers.clear()
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """SQLite's own failures as problems a person can act on."""
+    try:
+        yield
+    except sqlite3.IntegrityError:
+        raise
+    except sqlite3.OperationalError as error:
+        raise RegistryBusy(
+            "the registry's database cannot be used right now",
+            detail=str(error),
+            hint="try again in a moment; check free disk space and rights of the data folder",
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise RegistryDamaged(
+            "the registry's database is damaged",
+            detail=str(error),
+            hint="restore a backup, or move the data folder away to start over",
+        ) from error

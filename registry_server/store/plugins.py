@@ -1,0 +1,384 @@
+"""Rows of plugins and releases, and the documents made of them."""
+
+from datetime import datetime
+
+import msgspec
+from msgspec import Struct
+
+from registry_server.contract import routes
+from registry_server.contract.names import lookalike_key
+from registry_server.contract.versions import parse_version
+from registry_server.contract.wire import (
+    Author,
+    EntryListing,
+    Engine,
+    PluginDocument,
+    PluginSummary,
+    Release,
+    ReleaseDependencies,
+    Sort,
+)
+from registry_server.store.database import Connection, Row
+
+
+class PluginFields(Struct, frozen=True, kw_only=True):
+    """What the newest manifest says about a plugin as a whole."""
+
+    display_name: str
+    description: str
+    author: Author
+    repository: str
+    license: str
+    categories: tuple[str, ...]
+    tags: tuple[str, ...]
+
+
+class NewRelease(Struct, frozen=True, kw_only=True):
+    version: str
+    description: str
+    dependencies: ReleaseDependencies
+    engine: Engine
+    framework: str
+    integrity: str
+    size: int
+    files: tuple[EntryListing, ...]
+    readme: str
+    publisher_id: int
+
+
+class StoredRelease(Struct, frozen=True, kw_only=True):
+    plugin_id: int
+    integrity: str
+    size: int
+    readme: str
+    files: tuple[EntryListing, ...]
+
+
+def plugin_id(connection: Connection, name: str) -> int | None:
+    row = connection.execute("SELECT id FROM plugins WHERE name = ?", (name,)).fetchone()
+    return row["id"] if row else None
+
+
+def name_of_lookalike(connection: Connection, name: str) -> str | None:
+    """The published name that `name` equals once case and dashes are gone, or None."""
+    row = connection.execute("SELECT name FROM plugins WHERE lookalike = ?", (lookalike_key(name),)).fetchone()
+    return row["name"] if row else None
+
+
+def plugin_names(connection: Connection) -> list[str]:
+    return [row["name"] for row in connection.execute("SELECT name FROM plugins WHERE document IS NOT NULL")]
+
+
+def add_plugin(connection: Connection, name: str, fields: PluginFields, now: datetime) -> int:
+    cursor = connection.execute(
+        "INSERT INTO plugins (name, lookalike, display_name, description, author_name, author_email,"
+        " author_github, repository, license, created_at, updated_at) VALUES (?,?,'','','','','','','',?,?)",
+        (name, lookalike_key(name), now.isoformat(), now.isoformat()),
+    )
+    assert cursor.lastrowid is not None
+    set_fields(connection, cursor.lastrowid, fields)
+    return cursor.lastrowid
+
+
+def set_fields(connection: Connection, plugin: int, fields: PluginFields) -> None:
+    connection.execute(
+        "UPDATE plugins SET display_name=?, description=?, author_name=?, author_email=?, author_github=?,"
+        " repository=?, license=? WHERE id=?",
+        (
+            fields.display_name,
+            fields.description,
+            fields.author.name,
+            fields.author.email or "",
+            fields.author.github or "",
+            fields.repository,
+            fields.license,
+            plugin,
+        ),
+    )
+    connection.execute("DELETE FROM labels WHERE plugin_id = ?", (plugin,))
+    labels = [("category", fields.categories), ("tag", fields.tags)]
+    connection.executemany(
+        "INSERT INTO labels (plugin_id, kind, label, place) VALUES (?, ?, ?, ?)",
+        [(plugin, kind, label, place) for kind, all_ in labels for place, label in enumerate(all_)],
+    )
+
+
+def fields_of(connection: Connection, plugin: int) -> PluginFields:
+    row = connection.execute("SELECT * FROM plugins WHERE id = ?", (plugin,)).fetchone()
+    return PluginFields(
+        display_name=row["display_name"],
+        description=row["description"],
+        author=_author(row),
+        repository=row["repository"],
+        license=row["license"],
+        categories=_labels(connection, plugin, "category"),
+        tags=_labels(connection, plugin, "tag"),
+    )
+
+
+def add_release(connection: Connection, plugin: int, release: NewRelease, now: datetime) -> None:
+    connection.execute(
+        "INSERT INTO releases (plugin_id, version, precedence, description, dependencies, engine, framework,"
+        " integrity, size, files, readme, publisher_id, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        (
+            plugin,
+            release.version,
+            precedence_text(release.version),
+            release.description,
+            msgspec.json.encode(release.dependencies).decode(),
+            msgspec.json.encode(release.engine).decode(),
+            release.framework,
+            release.integrity,
+            release.size,
+            msgspec.json.encode(release.files).decode(),
+            release.readme,
+            release.publisher_id,
+            now.isoformat(),
+        ),
+    )
+    connection.execute("UPDATE plugins SET updated_at = ? WHERE id = ?", (now.isoformat(), plugin))
+
+
+def precedence_text(version: str) -> str:
+    """The version without build metadata: two that differ only there cannot both exist."""
+    return version.partition("+")[0]
+
+
+def published_integrity(connection: Connection, plugin: int, version: str) -> str | None:
+    """Integrity of the release that holds this version's place, or None."""
+    row = connection.execute(
+        "SELECT integrity FROM releases WHERE plugin_id = ? AND precedence = ?",
+        (plugin, precedence_text(version)),
+    ).fetchone()
+    return row["integrity"] if row else None
+
+
+def find_release(connection: Connection, name: str, version: str) -> StoredRelease | None:
+    row = connection.execute(
+        "SELECT plugin_id, integrity, size, readme, files FROM releases JOIN plugins ON plugins.id = plugin_id"
+        " WHERE name = ? AND version = ?",
+        (name, version),
+    ).fetchone()
+    if row is None:
+        return None
+    return StoredRelease(
+        plugin_id=row["plugin_id"],
+        integrity=row["integrity"],
+        size=row["size"],
+        readme=row["readme"],
+        files=msgspec.json.decode(row["files"], type=tuple[EntryListing, ...]),
+    )
+
+
+def release_versions(connection: Connection, plugin: int) -> list[str]:
+    """Versions of a plugin, highest precedence first."""
+    rows = connection.execute("SELECT version FROM releases WHERE plugin_id = ?", (plugin,))
+    versions = (parse_version(row["version"]) for row in rows)
+    return [version.text for version in sorted(versions, key=lambda v: v.key, reverse=True)]
+
+
+def set_yanked(connection: Connection, plugin: int, version: str, *, yanked: bool, reason: str) -> None:
+    connection.execute(
+        "UPDATE releases SET yanked = ?, yank_reason = ? WHERE plugin_id = ? AND version = ?",
+        (int(yanked), reason, plugin, version),
+    )
+
+
+def set_deprecated(connection: Connection, plugin: int, version: str, message: str) -> None:
+    connection.execute(
+        "UPDATE releases SET deprecated = ?, deprecation = ? WHERE plugin_id = ? AND version = ?",
+        (int(bool(message)), message, plugin, version),
+    )
+
+
+def set_flag(connection: Connection, plugin: int, *, verified: bool | None, featured: bool | None) -> None:
+    """Marks that only an admin sets; None leaves one alone."""
+    connection.execute(
+        "UPDATE plugins SET verified = coalesce(?, verified), featured = coalesce(?, featured) WHERE id = ?",
+        (verified, featured, plugin),
+    )
+
+
+def document_bytes(connection: Connection, name: str) -> tuple[bytes, str] | None:
+    """The ready JSON of a plugin and its ETag."""
+    row = connection.execute("SELECT document, etag FROM plugins WHERE name = ?", (name,)).fetchone()
+    return (row["document"], row["etag"]) if row and row["document"] else None
+
+
+def make_document(connection: Connection, plugin: int) -> PluginDocument:
+    row = connection.execute("SELECT * FROM plugins WHERE id = ?", (plugin,)).fetchone()
+    releases = _releases(connection, plugin, row["name"])
+    count = row["rating_count"]
+    return PluginDocument(
+        id=str(plugin),
+        name=row["name"],
+        display_name=row["display_name"] or row["name"],
+        description=row["description"],
+        author=_author(row),
+        repository=row["repository"] or None,
+        license=row["license"],
+        categories=_labels(connection, plugin, "category"),
+        tags=_labels(connection, plugin, "tag"),
+        downloads=row["downloads"],
+        rating=round(row["rating_sum"] / count, 2) if count else 0.0,
+        rating_count=count,
+        versions=releases,
+        latest_version=latest_version(releases),
+        created_at=datetime.fromisoformat(row["created_at"]),
+        updated_at=datetime.fromisoformat(row["updated_at"]),
+        verified=bool(row["verified"]),
+        featured=bool(row["featured"]),
+    )
+
+
+def latest_version(releases: tuple[Release, ...]) -> str:
+    """What a person means by the newest; `releases` are sorted, highest first."""
+    stages = (
+        lambda r: not (r.yanked or r.deprecated or "-" in precedence_text(r.version)),
+        lambda r: not (r.yanked or r.deprecated),
+        lambda r: not r.yanked,
+        lambda _: True,
+    )
+    for is_fit in stages:
+        for release in releases:
+            if is_fit(release):
+                return release.version
+    return ""
+
+
+def summary_of(document: PluginDocument) -> PluginSummary:
+    return PluginSummary(
+        name=document.name,
+        display_name=document.display_name,
+        description=document.description,
+        author=document.author.name,
+        latest_version=document.latest_version,
+        categories=document.categories,
+        tags=document.tags,
+        license=document.license,
+        downloads=document.downloads,
+        rating=document.rating,
+        rating_count=document.rating_count,
+        verified=document.verified,
+        featured=document.featured,
+        deprecated=document.is_deprecated,
+        created_at=document.created_at,
+        updated_at=document.updated_at,
+    )
+
+
+class Filter(Struct, frozen=True, kw_only=True):
+    category: str = ""
+    tag: str = ""
+    author: str = ""
+    verified: bool | None = None
+
+
+_ORDERS: dict[Sort, str] = {
+    "downloads": "downloads DESC, updated_at DESC, name",
+    "relevance": "downloads DESC, updated_at DESC, name",
+    "rating": "(rating_sum + 14.0) / (rating_count + 4) DESC, rating_count DESC, downloads DESC, name",
+    "recent": "updated_at DESC, name",
+    "name": "lookalike",
+}
+# `rating` orders by a shrunk mean (four imagined ratings of 3.5): one lone 5 does not beat fifty of 4.8.
+
+
+def list_summaries(
+    connection: Connection, wanted: Filter, *, sort: Sort, offset: int, limit: int
+) -> tuple[list[PluginSummary], int]:
+    """One page and the number of all that match."""
+    where, values = _where(wanted)
+    total = connection.execute(f"SELECT count(*) FROM plugins WHERE {where}", values).fetchone()[0]  # noqa: S608
+    rows = connection.execute(
+        f"SELECT summary FROM plugins WHERE {where} ORDER BY {_ORDERS[sort]} LIMIT ? OFFSET ?",  # noqa: S608
+        (*values, limit, offset),
+    )
+    return [decode_summary(row["summary"]) for row in rows], total
+
+
+def label_counts(connection: Connection, kind: str, wanted: Filter | None = None) -> dict[str, int]:
+    where, values = _where(wanted or Filter())
+    rows = connection.execute(
+        "SELECT label, count(*) AS count FROM labels WHERE kind = ? AND plugin_id IN"
+        f" (SELECT id FROM plugins WHERE {where}) GROUP BY label ORDER BY count DESC, label LIMIT 200",  # noqa: S608
+        (kind, *values),
+    )
+    return {row["label"]: row["count"] for row in rows}
+
+
+def summaries_by_name(connection: Connection, names: list[str]) -> dict[str, PluginSummary]:
+    marks = ",".join("?" * len(names))
+    rows = connection.execute(f"SELECT name, summary FROM plugins WHERE name IN ({marks})", names)  # noqa: S608
+    return {row["name"]: decode_summary(row["summary"]) for row in rows if row["summary"]}
+
+
+def counts(connection: Connection) -> tuple[int, int, int, int]:
+    """Plugins, releases, downloads, ratings."""
+    row = connection.execute(
+        "SELECT count(*), coalesce(sum(downloads), 0), coalesce(sum(rating_count), 0) FROM plugins"
+        " WHERE document IS NOT NULL"
+    ).fetchone()
+    releases = connection.execute("SELECT count(*) FROM releases").fetchone()[0]
+    return row[0], releases, row[1], row[2]
+
+
+_summary_decoder = msgspec.json.Decoder(PluginSummary)
+
+
+def decode_summary(data: bytes) -> PluginSummary:
+    return _summary_decoder.decode(data)
+
+
+def _where(wanted: Filter) -> tuple[str, list[object]]:
+    clauses, values = ["document IS NOT NULL"], list[object]()
+    for kind, label in (("category", wanted.category), ("tag", wanted.tag)):
+        if label:
+            clauses.append("id IN (SELECT plugin_id FROM labels WHERE kind = ? AND label = ?)")
+            values += [kind, label]
+    if wanted.author:
+        clauses.append("author_name = ? COLLATE NOCASE")
+        values.append(wanted.author)
+    if wanted.verified is not None:
+        clauses.append("verified = ?")
+        values.append(int(wanted.verified))
+    return " AND ".join(clauses), values
+
+
+def _author(row: Row) -> Author:
+    return Author(
+        name=row["author_name"], email=row["author_email"] or None, github=row["author_github"] or None
+    )
+
+
+def _labels(connection: Connection, plugin: int, kind: str) -> tuple[str, ...]:
+    query = "SELECT label FROM labels WHERE plugin_id = ? AND kind = ? ORDER BY place"
+    return tuple(row["label"] for row in connection.execute(query, (plugin, kind)))
+
+
+def _releases(connection: Connection, plugin: int, name: str) -> tuple[Release, ...]:
+    rows = connection.execute(
+        "SELECT releases.*, users.name AS publisher FROM releases JOIN users ON users.id = publisher_id"
+        " WHERE plugin_id = ?",
+        (plugin,),
+    )
+    releases = [
+        Release(
+            version=row["version"],
+            checksum=row["integrity"],
+            size=row["size"],
+            package_url=routes.download(name, row["version"]),
+            framework=row["framework"],
+            engine=msgspec.json.decode(row["engine"], type=Engine),
+            dependencies=msgspec.json.decode(row["dependencies"], type=ReleaseDependencies),
+            created_at=datetime.fromisoformat(row["created_at"]),
+            description=row["description"],
+            deprecated=bool(row["deprecated"]),
+            deprecation=row["deprecation"],
+            yanked=bool(row["yanked"]),
+            yank_reason=row["yank_reason"],
+            publisher=row["publisher"],
+        )
+        for row in rows
+    ]
+    return tuple(sorted(releases, key=lambda r: parse_version(r.version).key, reverse=True))
