@@ -19,26 +19,26 @@ class Wire(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True
     """Base of what goes over the wire."""
 
 
-class Author(Wire, frozen=True):
+class Author(Wire, frozen=True, kw_only=True):
     name: str
     email: str | None = None
     """Only when the author wrote one into the package; a registry account's address never shows."""
     github: str | None = None
 
 
-class ReleaseDependencies(Wire, frozen=True, omit_defaults=False):
+class ReleaseDependencies(Wire, frozen=True, kw_only=True, omit_defaults=False):
     plugins: tuple[str, ...] = ()
     """Requirements, `name@range`, sorted by name."""
     packages: dict[str, str] = {}
     """npm packages and their ranges, for the host project's package.json."""
 
 
-class Engine(Wire, frozen=True):
+class Engine(Wire, frozen=True, kw_only=True):
     node: str | None = None
     bun: str | None = None
 
 
-class Release(Wire, frozen=True):
+class Release(Wire, frozen=True, kw_only=True):
     """One published version of a plugin (`PluginVersion` of the design)."""
 
     version: str
@@ -63,7 +63,7 @@ class Release(Wire, frozen=True):
     publisher: str = ""
 
 
-class PluginSummary(Wire, frozen=True, omit_defaults=False):
+class PluginSummary(Wire, frozen=True, kw_only=True, omit_defaults=False):
     name: str
     display_name: str
     description: str
@@ -84,7 +84,7 @@ class PluginSummary(Wire, frozen=True, omit_defaults=False):
     """Field -> its text with `<mark>` round what matched, HTML-escaped; only with `q`."""
 
 
-class PluginDocument(Wire, frozen=True, omit_defaults=False):
+class PluginDocument(Wire, frozen=True, kw_only=True, omit_defaults=False):
     """Everything search, resolution and a detail header need, so that none of them asks the network."""
 
     id: str
@@ -115,20 +115,20 @@ class PluginDocument(Wire, frozen=True, omit_defaults=False):
         return all(release.deprecated or release.yanked for release in self.versions)
 
 
-class Pagination(Wire, frozen=True, omit_defaults=False):
+class Pagination(Wire, frozen=True, kw_only=True, omit_defaults=False):
     total: int
     pages: int
     current: int
     has_more: bool
 
 
-class PluginPage(Wire, frozen=True):
+class PluginPage(Wire, frozen=True, kw_only=True):
     plugins: tuple[PluginSummary, ...]
     pagination: Pagination
     facets: dict[str, dict[str, int]] | None = None
 
 
-class ListQuery(Wire, frozen=True):
+class ListQuery(Wire, frozen=True, kw_only=True):
     q: str = ""
     category: str = ""
     tag: str = ""
@@ -142,13 +142,13 @@ class ListQuery(Wire, frozen=True):
     """Comma-separated, of `category` and `tag`."""
 
 
-class EntryListing(Wire, frozen=True):
+class EntryListing(Wire, frozen=True, kw_only=True):
     path: str
     size: int
     digest: str
 
 
-class PublishReceipt(Wire, frozen=True, omit_defaults=False):
+class PublishReceipt(Wire, frozen=True, kw_only=True, omit_defaults=False):
     success: bool
     plugin: PluginSummary
     version: str
@@ -161,7 +161,7 @@ class PublishReceipt(Wire, frozen=True, omit_defaults=False):
     """Warnings and notes; errors never come with a receipt."""
 
 
-class CheckReport(Wire, frozen=True, omit_defaults=False):
+class CheckReport(Wire, frozen=True, kw_only=True, omit_defaults=False):
     """Answer to a dry run: what a publish of these bytes would say."""
 
     success: bool
@@ -172,40 +172,40 @@ class CheckReport(Wire, frozen=True, omit_defaults=False):
     findings: tuple[Finding, ...] = ()
 
 
-class Success(Wire, frozen=True, omit_defaults=False):
+class Success(Wire, frozen=True, kw_only=True, omit_defaults=False):
     success: bool = True
 
 
-class RatingRequest(Wire, frozen=True):
+class RatingRequest(Wire, frozen=True, kw_only=True):
     rating: int
     review: str = ""
 
 
-class Rating(Wire, frozen=True, omit_defaults=False):
+class Rating(Wire, frozen=True, kw_only=True, omit_defaults=False):
     author: str
     rating: int
     review: str
     created_at: datetime
 
 
-class RatingPage(Wire, frozen=True, omit_defaults=False):
+class RatingPage(Wire, frozen=True, kw_only=True, omit_defaults=False):
     ratings: tuple[Rating, ...]
     average: float
     count: int
 
 
-class YankRequest(Wire, frozen=True):
+class YankRequest(Wire, frozen=True, kw_only=True):
     reason: str = ""
 
 
-class Deprecation(Wire, frozen=True):
+class Deprecation(Wire, frozen=True, kw_only=True):
     version: str = "*"
     """Range of the releases meant."""
     message: str = ""
     """Empty takes the deprecation back."""
 
 
-class PluginUpdate(Wire, frozen=True):
+class PluginUpdate(Wire, frozen=True, kw_only=True):
     """What an owner may change without a release; None leaves a field alone."""
 
     description: str | None = None
@@ -216,35 +216,35 @@ class PluginUpdate(Wire, frozen=True):
     deprecation: Deprecation | None = None
 
 
-class CategoryCount(Wire, frozen=True, omit_defaults=False):
+class CategoryCount(Wire, frozen=True, kw_only=True, omit_defaults=False):
     name: str
     plugins: int
 
 
-class RegistryStats(Wire, frozen=True, omit_defaults=False):
+class RegistryStats(Wire, frozen=True, kw_only=True, omit_defaults=False):
     plugins: int
     releases: int
     downloads: int
     ratings: int
 
 
-class DailyDownloads(Wire, frozen=True, omit_defaults=False):
+class DailyDownloads(Wire, frozen=True, kw_only=True, omit_defaults=False):
     day: str
     """UTC date, `2026-11-22`."""
     downloads: int
 
 
-class PluginStats(Wire, frozen=True, omit_defaults=False):
+class PluginStats(Wire, frozen=True, kw_only=True, omit_defaults=False):
     name: str
     downloads: int
     days: tuple[DailyDownloads, ...]
 
 
-class Owners(Wire, frozen=True, omit_defaults=False):
+class Owners(Wire, frozen=True, kw_only=True, omit_defaults=False):
     owners: tuple[str, ...]
 
 
-class Change(Wire, frozen=True):
+class Change(Wire, frozen=True, kw_only=True):
     """What the document of one plugin now is, or that it is gone (document None)."""
 
     serial: int
@@ -252,7 +252,7 @@ class Change(Wire, frozen=True):
     document: PluginDocument | None = None
 
 
-class ChangePage(Wire, frozen=True, omit_defaults=False):
+class ChangePage(Wire, frozen=True, kw_only=True, omit_defaults=False):
     epoch: str
     """Changes when a registry's history does (a restored backup): followers start over."""
     changes: tuple[Change, ...]
@@ -261,14 +261,14 @@ class ChangePage(Wire, frozen=True, omit_defaults=False):
     has_more: bool
 
 
-class Shard(Wire, frozen=True, omit_defaults=False):
+class Shard(Wire, frozen=True, kw_only=True, omit_defaults=False):
     digest: str
     """Integrity of the compressed bytes; also the last part of its URL."""
     size: int
     plugins: int
 
 
-class Snapshot(Wire, frozen=True, omit_defaults=False):
+class Snapshot(Wire, frozen=True, kw_only=True, omit_defaults=False):
     """The whole catalogue as content-addressed shards, standing for one serial."""
 
     epoch: str
@@ -278,6 +278,6 @@ class Snapshot(Wire, frozen=True, omit_defaults=False):
     shards: tuple[Shard, ...]
 
 
-class Health(Wire, frozen=True, omit_defaults=False):
+class Health(Wire, frozen=True, kw_only=True, omit_defaults=False):
     status: str
     version: str

@@ -1,0 +1,69 @@
+"""Withdraw and describe what is published: yank, unyank, deprecate, change the plugin's own words."""
+
+from registry_server.contract.problems import InvalidRequest, VersionNotFound
+from registry_server.contract.ranges import parse_range
+from registry_server.contract.versions import parse_version
+from registry_server.contract.wire import Deprecation, PluginUpdate
+from registry_server.operations.accounts import Caller, require, require_owner
+from registry_server.registry import Registry
+from registry_server.store import changes, plugins
+from registry_server.store.database import Connection
+
+REASON_MAX = 500
+
+
+def yank(registry: Registry, caller: Caller | None, name: str, version: str, *, reason: str = "") -> None:
+    """Hides a release from new resolutions; who has it locked can still download it."""
+    _set_yanked(registry, require(caller, "yank", name), name, version, reason=reason[:REASON_MAX], yanked=True)
+
+
+def unyank(registry: Registry, caller: Caller | None, name: str, version: str) -> None:
+    _set_yanked(registry, require(caller, "yank", name), name, version, reason="", yanked=False)
+
+
+def update_plugin(registry: Registry, caller: Caller | None, name: str, update: PluginUpdate) -> None:
+    """Changes what `update` names and leaves the rest.
+
+    Raises `InvalidRequest` when a deprecation's range fits no release.
+    """
+    plugin = require_owner(registry, require(caller, "publish", name), name)
+    with registry.database.write() as connection:
+        before = plugins.fields_of(connection, plugin)
+        after = plugins.PluginFields(
+            display_name=_or(update.display_name, before.display_name)[:80],
+            description=_or(update.description, before.description)[:300],
+            author=before.author,
+            repository=_or(update.repository, before.repository)[:300],
+            license=before.license,
+            categories=before.categories if update.categories is None else update.categories,
+            tags=before.tags if update.tags is None else update.tags,
+        )
+        plugins.set_fields(connection, plugin, after)
+        if update.deprecation is not None:
+            _deprecate(connection, plugin, name, update.deprecation)
+        changes.record(connection, plugin, registry.clock())
+
+
+def _or(value: str | None, otherwise: str) -> str:
+    return otherwise if value is None else value
+
+
+def _deprecate(connection: Connection, plugin: int, name: str, wanted: Deprecation) -> None:
+    meant = parse_range(wanted.version)
+    versions = [parse_version(text) for text in plugins.release_versions(connection, plugin)]
+    chosen = [version for version in versions if meant.allows(version, include_prerelease=meant.is_any)]
+    if not chosen:
+        raise InvalidRequest(f"no release of `{name}` is in `{wanted.version}`")
+    for version in chosen:
+        plugins.set_deprecated(connection, plugin, version.text, wanted.message[:REASON_MAX])
+
+
+def _set_yanked(
+    registry: Registry, caller: Caller, name: str, version: str, *, yanked: bool, reason: str
+) -> None:
+    plugin = require_owner(registry, caller, name)
+    if plugins.find_release(registry.database.read(), name, version) is None:
+        raise VersionNotFound(f"`{name}` has no release {version}")
+    with registry.database.write() as connection:
+        plugins.set_yanked(connection, plugin, version, yanked=yanked, reason=reason)
+        changes.record(connection, plugin, registry.clock())

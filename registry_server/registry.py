@@ -1,0 +1,85 @@
+"""Registry: the opened store, blobs, index and clock of one data folder; holds, does not act."""
+
+import secrets
+import threading
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from registry_server.contract.problems import RegistryBusy
+from registry_server.search.index import SearchIndex
+from registry_server.store import changes
+from registry_server.store.blobs import Blobs
+from registry_server.store.database import Database
+from registry_server.store.downloads import DownloadKey
+
+Clock = Callable[[], datetime]
+
+
+def now_utc() -> datetime:
+    return datetime.now(UTC)
+
+
+class DownloadCounter:
+    """Downloads not yet in the database; taken out by the flush."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[DownloadKey] = Counter()
+
+    def add(self, key: DownloadKey) -> None:
+        with self._lock:
+            self._counts[key] += 1
+
+    def take(self) -> Counter[DownloadKey]:
+        with self._lock:
+            taken, self._counts = self._counts, Counter()
+        return taken
+
+
+class Registry:
+    """What an operation of the server may touch."""
+
+    def __init__(
+        self, *, database: Database, packages: Blobs, shards: Blobs, index: SearchIndex, clock: Clock
+    ) -> None:
+        self.database = database
+        self.packages = packages
+        self.shards = shards
+        self.index = index
+        self.index_lock = threading.Lock()
+        """Held while the index catches up with the feed."""
+        self.snapshot_lock = threading.Lock()
+        self.downloads = DownloadCounter()
+        self.clock = clock
+
+    def close(self) -> None:
+        self.database.close()
+
+
+def open_registry(data: Path, clock: Clock = now_utc) -> Registry:
+    """The registry in `data`, made there when the folder is empty.
+
+    Raises `RegistryBusy` when the folder cannot be written.
+    """
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        (data / "packages").mkdir(exist_ok=True)
+    except OSError as error:
+        raise RegistryBusy(
+            f"the data folder {data} cannot be used",
+            detail=str(error.strerror),
+            hint="choose another one, or mend its rights",
+        ) from error
+    database = Database(data / "registry.sqlite")
+    with database.write() as connection:
+        if not changes.has_meta(connection, "epoch"):
+            changes.write_meta(connection, "epoch", secrets.token_hex(8))
+    return Registry(
+        database=database,
+        packages=Blobs(data / "packages"),
+        shards=Blobs(data / "shards"),
+        index=SearchIndex(data / "search"),
+        clock=clock,
+    )

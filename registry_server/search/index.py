@@ -1,0 +1,273 @@
+"""The only opener of tantivy indexes: open, rebuild, apply changes, search.
+
+On disk an index is a folder of generations. `current` holds the name of the one in use, which is
+never changed: a delta is committed in a hard-link clone, a rebuild in an empty folder, and both are
+published by replacing `current`. So readers in other processes never see a half-done state, and the
+feed cursor in a generation's manifest always fits its documents. One process writes at a time; who
+finds the lock taken skips, because the holder is doing the same work.
+"""
+
+import os
+import secrets
+import shutil
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import tantivy
+from filelock import FileLock, Timeout
+from msgspec import Struct
+
+from registry_server.search.document import SearchDocument
+from registry_server.search.query import SearchQuery
+from registry_server.search.ranking import KEY_PREFIX, Ranking
+from registry_server.search.words import compact
+
+SCHEMA_VERSION = 1
+ENOUGH_HITS = 5
+RESULT_MAX = 1000
+_COPIED = ("meta.json", ".managed.json")
+_HEAP_BYTES = 15_000_000
+
+
+class IndexDamaged(Exception):
+    """The index cannot be opened or read; rebuild it."""
+
+
+class Manifest(Struct, frozen=True, kw_only=True):
+    schema_version: int
+    epoch: str
+    cursor: int
+    """Feed serial the generation has reached."""
+    documents: int
+
+
+class SearchResult(Struct, frozen=True, kw_only=True):
+    names: tuple[str, ...]
+    total: int
+    stage: int
+    """0 precise, 1 one typo, 2 two typos, 3 one word missing."""
+
+
+class SearchIndex:
+    """Reads the current generation of `root`; follows it when another process publishes one."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._stamp: tuple[int, int] | None = None
+        self._manifest: Manifest | None = None
+        self._index: tantivy.Index | None = None
+        self._searcher: tantivy.Searcher | None = None
+
+    def manifest(self) -> Manifest | None:
+        """Of the generation in use; None when there is no index yet.
+
+        Raises `IndexDamaged` when there is one that cannot be used.
+        """
+        self._follow()
+        return self._manifest
+
+    def search(
+        self, query: SearchQuery, *, limit: int, offset: int = 0, installed: Collection[str] = ()
+    ) -> SearchResult:
+        self._follow()
+        if self._searcher is None or self._index is None:
+            return SearchResult(names=(), total=0, stage=0)
+        if limit < 1 or offset >= RESULT_MAX:
+            return SearchResult(names=(), total=self._count(query, installed), stage=0)
+        try:
+            return self._search(query, min(limit, RESULT_MAX), offset, installed)
+        except ValueError as error:
+            raise IndexDamaged(str(error)) from error
+
+    def rebuild(self, documents: Iterable[SearchDocument], *, epoch: str, cursor: int) -> bool:
+        """A new generation of exactly `documents`; False when another process is writing."""
+        with self._write_lock() as is_ours:
+            if not is_ours:
+                return False
+            folder = self._new_folder()
+            index = tantivy.Index(_schema(), path=str(folder), reuse=False)
+            count = _write(index, (), documents)
+            self._publish(folder, Manifest(schema_version=SCHEMA_VERSION, epoch=epoch, cursor=cursor, documents=count))
+            return True
+
+    def apply(
+        self, upserts: Collection[SearchDocument], removed: Collection[str], *, epoch: str, cursor: int
+    ) -> bool:
+        """The current generation with some documents replaced; False when another process is writing.
+
+        Raises `IndexDamaged` when the current generation cannot be cloned or opened.
+        """
+        with self._write_lock() as is_ours:
+            if not is_ours:
+                return False
+            try:
+                folder = self._clone()
+                index = tantivy.Index.open(str(folder))
+                _write(index, (*removed, *(document.name for document in upserts)), upserts)
+                index.reload()
+                count = index.searcher().num_docs
+            except (OSError, ValueError) as error:
+                raise IndexDamaged(str(error)) from error
+            self._publish(folder, Manifest(schema_version=SCHEMA_VERSION, epoch=epoch, cursor=cursor, documents=count))
+            return True
+
+    def _search(self, query: SearchQuery, limit: int, offset: int, installed: Collection[str]) -> SearchResult:
+        assert self._searcher is not None
+        assert self._index is not None
+        ranking = Ranking(self._index.schema, query, installed, self._is_known)
+        found: tantivy.SearchResult | None = None
+        used = 0
+        for number, make_stage in enumerate(ranking.stages()):
+            staged = make_stage()
+            if staged is None:
+                continue
+            found, used = self._run(staged, query, limit, offset), number
+            first = self._run(staged, query, 1, 0) if offset else found
+            if not query.terms or _is_enough(first, number, is_sorted=query.sort is not None):
+                break
+        if found is None:
+            return SearchResult(names=(), total=0, stage=0)
+        names = [self._searcher.doc(address).get_first("name_as_published") for _, address in found.hits]
+        if query.sort == "name":
+            names = sorted(names, key=compact)[offset : offset + limit]
+        return SearchResult(names=tuple(names), total=found.count or 0, stage=used)
+
+    def _run(self, staged: tantivy.Query, query: SearchQuery, limit: int, offset: int) -> tantivy.SearchResult:
+        assert self._searcher is not None
+        if query.sort == "name":
+            return self._searcher.search(staged, limit=RESULT_MAX)
+        if query.sort in ("downloads", "rating", "recent"):
+            field = {"downloads": "downloads", "rating": "rating", "recent": "updated"}[query.sort]
+            return self._searcher.search(staged, limit=limit, offset=offset, order_by_field=field)
+        return self._searcher.search(staged, limit=limit, offset=offset, weight_by_field="pop")
+
+    def _count(self, query: SearchQuery, installed: Collection[str]) -> int:
+        return self._search(query, 1, 0, installed).total if self._searcher else 0
+
+    def _is_known(self, word: str) -> bool:
+        assert self._searcher is not None
+        return any(self._searcher.doc_freq(field, word) for field in ("name", "tag", "desc"))
+
+    def _follow(self) -> None:
+        """Opens the generation `current` names, if that is not the one in use."""
+        current = self.root / "current"
+        try:
+            stat = current.stat()
+            stamp = (stat.st_mtime_ns, stat.st_ino)
+            if stamp == self._stamp:
+                return
+            folder = self.root / current.read_text("utf-8").strip()
+            manifest = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=Manifest)
+            if manifest.schema_version != SCHEMA_VERSION:
+                raise IndexDamaged(f"schema {manifest.schema_version}")
+            index = tantivy.Index.open(str(folder))
+            index.config_reader("manual")
+            self._searcher = index.searcher()
+        except FileNotFoundError as error:
+            if current.exists():
+                raise IndexDamaged(str(error)) from error
+            return
+        except (OSError, ValueError, UnicodeDecodeError) as error:
+            raise IndexDamaged(str(error)) from error
+        self._stamp, self._manifest, self._index = stamp, manifest, index
+
+    @contextmanager
+    def _write_lock(self) -> Iterator[bool]:
+        self.root.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.root / "write.lock", blocking=False)
+        try:
+            lock.acquire()
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
+
+    def _new_folder(self) -> Path:
+        folder = self.root / f"g{SCHEMA_VERSION}-{secrets.token_hex(6)}"
+        folder.mkdir()
+        return folder
+
+    def _clone(self) -> Path:
+        """Hard links to the immutable segment files; copies of the two files tantivy rewrites."""
+        source = self.root / (self.root / "current").read_text("utf-8").strip()
+        folder = self._new_folder()
+        for file in source.iterdir():
+            if file.name in _COPIED:
+                shutil.copyfile(file, folder / file.name)
+            elif file.suffix not in (".json", ".lock"):
+                os.link(file, folder / file.name)
+        return folder
+
+    def _publish(self, folder: Path, manifest: Manifest) -> None:
+        (folder / "manifest.json").write_bytes(msgspec.json.encode(manifest))
+        pointer = self.root / f"current.{secrets.token_hex(4)}"
+        pointer.write_text(folder.name, "utf-8")
+        pointer.replace(self.root / "current")
+        for old in self.root.glob("g*-*"):
+            if old != folder:
+                # Open readers keep their mapped files; where the system forbids it, a later run tidies.
+                shutil.rmtree(old, ignore_errors=True)
+
+
+def _is_enough(first: tantivy.SearchResult, stage: int, *, is_sorted: bool) -> bool:
+    """Whether to stop at this stage; judged by the first page, so that all pages come from one stage."""
+    total = first.count or 0
+    if stage > 0 or is_sorted:
+        return total > 0
+    return total >= ENOUGH_HITS or (bool(first.hits) and first.hits[0][0] >= KEY_PREFIX)
+
+
+def _write(index: tantivy.Index, removed: Iterable[str], documents: Iterable[SearchDocument]) -> int:
+    schema = index.schema
+    writer = index.writer(heap_size=_HEAP_BYTES, num_threads=1)
+    for name in removed:
+        writer.delete_documents_by_term("name_as_published", name)
+    count = 0
+    for document in documents:
+        writer.add_document(tantivy.Document.from_dict(_fields(document), schema))
+        count += 1
+    writer.commit()
+    writer.wait_merging_threads()
+    return count
+
+
+def _schema() -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder()
+    builder.add_text_field("name_as_published", stored=True, tokenizer_name="raw", index_option="basic")
+    for field in ("id", "key", "kp", "name", "np", "tag", "category", "author", "who"):
+        builder.add_text_field(field, tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("desc", tokenizer_name="default")
+    for field in ("verified", "deprecated"):
+        builder.add_boolean_field(field, indexed=True)
+    for field in ("downloads", "updated"):
+        builder.add_integer_field(field, fast=True)
+    for field in ("rating", "pop"):
+        builder.add_float_field(field, fast=True)
+    return builder.build()
+
+
+def _fields(document: SearchDocument) -> dict[str, object]:
+    return {
+        "name_as_published": document.name,
+        "id": document.folded,
+        "key": list(document.keys),
+        "kp": list(document.key_prefixes),
+        "name": list(document.name_words),
+        "np": list(document.name_prefixes),
+        "tag": list(document.tags),
+        "category": list(document.categories),
+        "author": document.author,
+        "who": list(document.author_words),
+        "desc": document.description,
+        "verified": document.is_verified,
+        "deprecated": document.is_deprecated,
+        "downloads": document.downloads,
+        "updated": document.updated,
+        "rating": document.rating,
+        "pop": document.popularity,
+    }
