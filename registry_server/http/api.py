@@ -1,0 +1,276 @@
+"""The endpoints of the API: one line each, and the few that are more than one call."""
+
+import base64
+import json
+from urllib.parse import quote
+
+from msgspec import Struct
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+from starlette.routing import Route as StarletteRoute
+from starlette.types import Message
+
+import msgspec
+from registry_server import __version__
+from registry_server.contract import routes
+from registry_server.contract.integrity import hex_digest
+from registry_server.contract.problems import InvalidRequest, PackageTooLarge
+from registry_server.contract.wire import (
+    Health,
+    ListQuery,
+    Owners,
+    PluginUpdate,
+    RatingRequest,
+    Success,
+    Wire,
+    YankRequest,
+)
+from registry_server.http.auth import caller_of, registry_of
+from registry_server.http.routing import (
+    IMMUTABLE,
+    PRIVATE,
+    Call,
+    Reply,
+    Route,
+    decode_query,
+    guarded,
+    starlette_route,
+)
+from registry_server.operations import accounts, browse, feed, lifecycle, publish, ratings
+from registry_server.operations.publish import PublishForm
+
+FORM_FIELD_MAX_BYTES = 64 << 10
+FORM_FIELDS_MAX = 20
+
+
+class Paging(Wire, frozen=True, kw_only=True):
+    page: int = 1
+
+
+class ChangesQuery(Wire, frozen=True, kw_only=True):
+    since: int = 0
+    limit: int = routes.CHANGES_PAGE_MAX
+
+
+class PublishQuery(Wire, frozen=True, kw_only=True):
+    dry_run: bool = False
+
+
+def api_routes() -> list[BaseRoute]:
+    plugin, release = f"{routes.PLUGINS}/{{name}}", f"{routes.PLUGINS}/{{name}}/{{version}}"
+    table = [
+        Route(method="GET", path=routes.PLUGINS, call=_list, query=ListQuery, is_blocking=True),
+        Route(method="GET", path=plugin, call=_plugin),
+        Route(method="PUT", path=plugin, call=_update, body=PluginUpdate, is_blocking=True, cache=PRIVATE),
+        Route(method="GET", path=f"{plugin}/versions", call=_versions),
+        Route(method="GET", path=f"{plugin}/stats", call=_plugin_stats),
+        Route(method="GET", path=f"{plugin}/owners", call=_owners),
+        Route(method="GET", path=f"{plugin}/ratings", call=_ratings, query=Paging),
+        Route(method="POST", path=f"{plugin}/ratings", call=_rate, body=RatingRequest, is_blocking=True, cache=PRIVATE),
+        Route(method="DELETE", path=f"{plugin}/ratings", call=_unrate, is_blocking=True, cache=PRIVATE),
+        Route(method="GET", path=f"{release}/download", call=_download, is_blocking=True, cache=IMMUTABLE),
+        Route(method="GET", path=f"{release}/readme", call=_readme, cache=IMMUTABLE),
+        Route(method="GET", path=f"{release}/files", call=_files, cache=IMMUTABLE),
+        Route(method="GET", path=f"{release}/files/{{path:path}}", call=_file, is_blocking=True, cache=IMMUTABLE),
+        Route(method="POST", path=f"{release}/yank", call=_yank, body=YankRequest, is_blocking=True, cache=PRIVATE),
+        Route(method="POST", path=f"{release}/unyank", call=_unyank, is_blocking=True, cache=PRIVATE),
+        Route(method="GET", path=routes.CATEGORIES, call=lambda call: browse.categories(call.registry)),
+        Route(method="GET", path=routes.STATS, call=lambda call: browse.registry_stats(call.registry)),
+        Route(method="GET", path=routes.CHANGES, call=_changes, query=ChangesQuery),
+        Route(method="GET", path=routes.SNAPSHOT, call=_snapshot, is_blocking=True),
+        Route(method="GET", path=f"{routes.SHARDS}/{{digest}}", call=_shard, cache=IMMUTABLE),
+        Route(method="GET", path=routes.HEALTH, call=_health, cache=PRIVATE),
+    ]
+    publish_route = StarletteRoute(routes.PLUGINS, guarded(_publish), methods=["POST"])
+    return [publish_route, *(starlette_route(route) for route in table)]
+
+
+def _list(call: Call) -> Struct:
+    return browse.list_plugins(call.registry, call.query)
+
+
+def _plugin(call: Call) -> Reply:
+    body, etag = browse.plugin_document(call.registry, call.path["name"])
+    return Reply(body=body, etag=etag)
+
+
+def _update(call: Call) -> Success:
+    lifecycle.update_plugin(call.registry, call.caller, call.path["name"], call.body)
+    return Success()
+
+
+def _versions(call: Call) -> Reply:
+    body, etag = browse.plugin_document(call.registry, call.path["name"])
+    return Reply(body=msgspec.json.encode(msgspec.json.decode(body)["versions"]), etag=f"{etag}-v")
+
+
+def _plugin_stats(call: Call) -> Struct:
+    return browse.plugin_stats(call.registry, call.path["name"])
+
+
+def _owners(call: Call) -> Owners:
+    return Owners(owners=tuple(accounts.owner_names(call.registry, call.path["name"])))
+
+
+def _ratings(call: Call) -> Struct:
+    if not 1 <= call.query.page <= browse.PAGE_MAX:
+        raise InvalidRequest(f"`page` is 1 to {browse.PAGE_MAX}, not {call.query.page}")
+    return ratings.list_ratings(call.registry, call.path["name"], page=call.query.page)
+
+
+def _rate(call: Call) -> Success:
+    ratings.rate(call.registry, call.caller, call.path["name"], call.body)
+    return Success()
+
+
+def _unrate(call: Call) -> Success:
+    ratings.unrate(call.registry, call.caller, call.path["name"])
+    return Success()
+
+
+def _download(call: Call) -> Reply:
+    name, version = call.path["name"], call.path["version"]
+    package = browse.read_package_bytes(call.registry, name, version)
+    browse.count_download(call.registry, package, version)
+    digest = hex_digest(package.integrity)
+    return Reply(
+        body=package.data,
+        media_type="application/gzip",
+        etag=digest,
+        has_ranges=True,
+        headers={
+            "Content-Disposition": f'attachment; filename="{quote(name)}-{quote(version)}.tar.gz"',
+            "Repr-Digest": f"sha-256=:{_base64(digest)}:",
+        },
+    )
+
+
+def _readme(call: Call) -> Reply:
+    release = browse.find_release(call.registry, call.path["name"], call.path["version"])
+    return Reply(body=release.readme.encode(), media_type="text/markdown; charset=utf-8")
+
+
+def _files(call: Call) -> object:
+    return browse.entry_listing(call.registry, call.path["name"], call.path["version"])
+
+
+def _file(call: Call) -> Reply:
+    """As an attachment of no type: a browser must never run what a package contains."""
+    data = browse.read_entry(call.registry, call.path["name"], call.path["version"], call.path["path"])
+    return Reply(
+        body=data, media_type="application/octet-stream", headers={"Content-Disposition": "attachment"}
+    )
+
+
+def _yank(call: Call) -> Success:
+    lifecycle.yank(call.registry, call.caller, call.path["name"], call.path["version"], reason=call.body.reason)
+    return Success()
+
+
+def _unyank(call: Call) -> Success:
+    lifecycle.unyank(call.registry, call.caller, call.path["name"], call.path["version"])
+    return Success()
+
+
+def _changes(call: Call) -> Struct:
+    return feed.read_changes(call.registry, call.query.since, call.query.limit)
+
+
+def _snapshot(call: Call) -> Struct:
+    return feed.read_snapshot(call.registry)
+
+
+def _shard(call: Call) -> Reply:
+    return Reply(
+        body=feed.read_shard(call.registry, call.path["digest"]),
+        media_type="application/zstd",
+        etag=hex_digest(call.path["digest"]),
+    )
+
+
+def _health(call: Call) -> Health:
+    browse.registry_stats(call.registry)
+    return Health(status="ok", version=__version__)
+
+
+async def _publish(request: Request) -> Response:
+    """Multipart with `package` and the form fields of the design; bounded while it streams in."""
+    query = decode_query(request, PublishQuery)
+    assert isinstance(query, PublishQuery)
+    caller, registry = caller_of(request), registry_of(request)
+    if not query.dry_run:
+        accounts.require(caller, "publish")
+    archive, form = await _read_form(request)
+    if query.dry_run:
+        report = await run_in_threadpool(publish.check, registry, archive, form)
+        return Response(msgspec.json.encode(report), 200, {"Cache-Control": PRIVATE}, "application/json")
+    receipt = await run_in_threadpool(publish.publish, registry, caller, archive, form)
+    status = 201 if receipt.created else 200
+    return Response(msgspec.json.encode(receipt), status, {"Cache-Control": PRIVATE}, "application/json")
+
+
+async def _read_form(request: Request) -> tuple[bytes, PublishForm]:
+    received = 0
+
+    async def bounded_receive() -> Message:
+        nonlocal received
+        message = await request.receive()
+        received += len(message.get("body", b""))
+        if received > routes.PUBLISH_BODY_MAX_BYTES:
+            raise PackageTooLarge(
+                f"the request is larger than {routes.PUBLISH_BODY_MAX_BYTES} bytes",
+                hint="leave out what the plugin does not need at run time",
+            )
+        return message
+
+    bounded = Request(request.scope, bounded_receive)
+    try:
+        form = await bounded.form(max_files=1, max_fields=FORM_FIELDS_MAX, max_part_size=FORM_FIELD_MAX_BYTES)
+    except HTTPException as error:
+        raise InvalidRequest("the form cannot be read", detail=str(error.detail)[:200]) from error
+    try:
+        package = form.get("package")
+        if not isinstance(package, UploadFile):
+            raise InvalidRequest(
+                "the form has no file `package`", hint="send multipart/form-data with the .tar.gz as `package`"
+            )
+        return await package.read(), _publish_form(form)
+    finally:
+        await form.close()
+
+
+def _publish_form(form: FormData) -> PublishForm:
+    return PublishForm(
+        name=_field(form, "name"),
+        version=_field(form, "version"),
+        description=_field(form, "description"),
+        categories=_list_field(form, "categories"),
+        tags=_list_field(form, "tags"),
+    )
+
+
+def _field(form: FormData, name: str) -> str:
+    value = form.get(name, "")
+    if not isinstance(value, str):
+        raise InvalidRequest(f"the form field `{name}` is a file, not text")
+    return value
+
+
+def _list_field(form: FormData, name: str) -> tuple[str, ...]:
+    """A JSON list of texts, as the design's client sends it."""
+    text = _field(form, name)
+    try:
+        items = json.loads(text) if text else []
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest(f"the form field `{name}` is not JSON") from error
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        raise InvalidRequest(f"the form field `{name}` is not a list of texts")
+    return tuple(items[:20])
+
+
+def _base64(hex_text: str) -> str:
+    return base64.b64encode(bytes.fromhex(hex_text)).decode()

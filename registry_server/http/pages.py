@@ -1,0 +1,122 @@
+"""The same data as HTML, for people without a terminal. Rendered on the server, no script."""
+
+from importlib.resources import files
+from urllib.parse import quote
+
+import jinja2
+from markdown_it import MarkdownIt
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Route
+
+import msgspec
+from registry_server.contract.problems import ProblemError
+from registry_server.contract.wire import ListQuery, PluginDocument, PluginPage, Sort
+from registry_server.http.auth import registry_of
+from registry_server.http.problems import problem_of
+from registry_server.operations import browse
+from registry_server.registry import Registry
+
+HOME_SECTION = 6
+
+_environment = jinja2.Environment(
+    loader=jinja2.PackageLoader("registry_server.http"), autoescape=True, undefined=jinja2.StrictUndefined
+)
+_environment.filters["path"] = lambda text: quote(text, safe="")
+_markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+
+
+def page_routes() -> list[BaseRoute]:
+    return [
+        Route("/", _page(_home)),
+        Route("/plugins", _page(_list)),
+        Route("/plugins/{name}", _page(_detail)),
+        Route("/categories/{category}", _page(_category)),
+        Route("/users/{user}", _page(_author)),
+        Route("/static/style.css", _style),
+    ]
+
+
+def _page(render):  # type: ignore[no-untyped-def]
+    async def endpoint(request: Request) -> Response:
+        try:
+            return HTMLResponse(await run_in_threadpool(render, request))
+        except Exception as error:
+            problem = problem_of(error, request)
+            body = _render("problem.html", problem=problem)
+            return HTMLResponse(body, status_code=problem.status or 500)
+
+    return endpoint
+
+
+def _render(template: str, **values: object) -> str:
+    return _environment.get_template(template).render(**values)
+
+
+def _home(request: Request) -> str:
+    registry = registry_of(request)
+    newest = _some(registry, "recent")
+    popular = [plugin for plugin in _some(registry, "downloads").plugins if plugin.downloads]
+    return _render(
+        "home.html",
+        categories=browse.categories(registry),
+        featured=[plugin for plugin in newest.plugins if plugin.featured],
+        popular=popular,
+        recent=newest.plugins,
+        stats=browse.registry_stats(registry),
+    )
+
+
+def _some(registry: Registry, sort: Sort) -> PluginPage:
+    return browse.list_plugins(registry, ListQuery(sort=sort, limit=HOME_SECTION))
+
+
+def _list(request: Request) -> str:
+    query = ListQuery(q=request.query_params.get("q", ""), page=_page_number(request))
+    heading = f"Plugins for “{query.q}”" if query.q else "All plugins"
+    return _listing(request, query, heading)
+
+
+def _category(request: Request) -> str:
+    category = request.path_params["category"]
+    query = ListQuery(category=category, page=_page_number(request))
+    return _listing(request, query, f"Plugins in {category}")
+
+
+def _author(request: Request) -> str:
+    user = request.path_params["user"]
+    return _listing(request, ListQuery(author=user, page=_page_number(request)), f"Plugins by {user}")
+
+
+def _listing(request: Request, query: ListQuery, heading: str) -> str:
+    page = browse.list_plugins(registry_of(request), query)
+    address = str(request.url.include_query_params(page=query.page + 1)) if page.pagination.has_more else ""
+    return _render(
+        "list.html", heading=heading, page=page, query=query.q, next_address=address.partition("?")[2]
+    )
+
+
+def _page_number(request: Request) -> int:
+    text = request.query_params.get("page", "1")
+    return int(text) if text.isdecimal() and text.isascii() and len(text) < 6 else 1
+
+
+def _detail(request: Request) -> str:
+    registry, name = registry_of(request), request.path_params["name"]
+    body, _ = browse.plugin_document(registry, name)
+    plugin = msgspec.json.decode(body, type=PluginDocument)
+    readme = ""
+    try:
+        readme = browse.find_release(registry, name, plugin.latest_version).readme
+    except ProblemError:
+        readme = ""
+    latest = next(release for release in plugin.versions if release.version == plugin.latest_version)
+    return _render(
+        "detail.html", plugin=plugin, latest=latest, readme=jinja2.utils.markupsafe.Markup(_markdown.render(readme))
+    )
+
+
+async def _style(_: Request) -> Response:
+    data = files("registry_server.http").joinpath("static/style.css").read_bytes()
+    return Response(data, media_type="text/css", headers={"Cache-Control": "public, max-age=3600"})

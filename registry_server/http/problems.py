@@ -1,0 +1,57 @@
+"""Problem -> application/problem+json response; the only place where exceptions become status codes."""
+
+import logging
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from registry_server.contract.problems import (
+    MethodNotAllowed,
+    Problem,
+    ProblemError,
+    RegistryBusy,
+    RouteNotFound,
+    ServerError,
+)
+from registry_server.contract.tokens import redact
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 5
+
+_log = logging.getLogger(__name__)
+
+
+def problem_of(error: Exception, request: Request) -> Problem:
+    """What the caller may know of `error`; a bug is logged here and says nothing of itself outside."""
+    if isinstance(error, ProblemError):
+        return error.problem
+    _log.exception("%s %s", request.method, redact(request.url.path), exc_info=error)
+    return ServerError(
+        "the registry made a mistake",
+        detail="its log has the details",
+        hint="try again, and tell the registry's operator if it stays so",
+    ).problem
+
+
+def problem_response(problem: Problem) -> Response:
+    headers = {"Cache-Control": "no-store"}
+    if problem.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if problem.code == RegistryBusy.code:
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return Response(
+        msgspec.json.encode(problem), status_code=problem.status or 500, headers=headers, media_type=MEDIA_TYPE
+    )
+
+
+async def not_found(request: Request, _: Exception) -> Response:
+    path = request.url.path[:200]
+    return problem_response(RouteNotFound(f"there is nothing at `{path}`", hint="see /api/plugins").problem)
+
+
+async def method_not_allowed(request: Request, error: Exception) -> Response:
+    response = problem_response(MethodNotAllowed(f"`{request.method}` does not work on this address").problem)
+    allow = getattr(error, "headers", None) or {}
+    response.headers.update(allow)
+    return response
