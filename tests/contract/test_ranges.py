@@ -168,11 +168,12 @@ def test_build_metadata_is_taken_out_before_anything_is_read() -> None:
 @pytest.mark.parametrize(
     ("odd", "plain"),
     [
-        ("  1.2.3  ", "1.2.3"), ("\t>=\n1.2.3\r\n<\u00a02 ", ">=1.2.3 <2"), ("> 1.2.3", ">1.2.3"), ("= 1.2.3", "1.2.3"),
-        ("^ 1.2", "^1.2"), ("~ 1.2", "~1.2"), ("~> 1.2", "~1.2"), ("~ > 1.2", "~1.2"), ("~> >1.2", "~1.2"),
-        ("~>=1.2.3", "~1.2.3"), ("^=1.2.3", "^1.2.3"), ("^v1.2.3", "^1.2.3"), ("> =1.2.3", ">=1.2.3"), ("v=1.2", "1.2"),
-        (">==1.2", ">=1.2"), ("vv1", "1"), (">=v1.2.3", ">=1.2.3"), ("1.2.3*", "1.2.3"), ("*1.2.3", "1.2.3"),
-        ("^1.x.3", "^1"), ("1   -   2", "1 - 2"), ("v 1 - = 2", "1 - 2"), ("1||||2", "*"), ("1.2.3 1.2.3", "1.2.3"),
+        ("  1.2.3  ", "1.2.3"), ("\t>=\n1.2.3\r\n<\u00a02 ", ">=1.2.3 <2"), ("> 1.2.3", ">1.2.3"),
+        ("= 1.2.3", "1.2.3"), ("^ 1.2", "^1.2"), ("~ 1.2", "~1.2"), ("~> 1.2", "~1.2"), ("~ > 1.2", "~1.2"),
+        ("~> >1.2", "~1.2"), ("~>=1.2.3", "~1.2.3"), ("^=1.2.3", "^1.2.3"), ("^v1.2.3", "^1.2.3"),
+        ("> =1.2.3", ">=1.2.3"), ("v=1.2", "1.2"), (">==1.2", ">=1.2"), ("vv1", "1"),
+        (">=v1.2.3", ">=1.2.3"), ("1.2.3*", "1.2.3"), ("*1.2.3", "1.2.3"), ("^1.x.3", "^1"),
+        ("1   -   2", "1 - 2"), ("v 1 - = 2", "1 - 2"), ("1||||2", "*"), ("1.2.3 1.2.3", "1.2.3"),
         ("1.2.3 || 1.2.3", "1.2.3"), ("<0 || 1.2.3", "1.2.3"), ("* 1.2.3 *", "1.2.3"),
     ],
 )  # fmt: skip
@@ -184,12 +185,13 @@ def test_odd_spellings_mean_what_they_mean_in_node(odd: str, plain: str) -> None
 @pytest.mark.parametrize(
     "text",
     [
-        "latest", "next", "v", "a.b.c", "1.2.3.4", "01.2.3", "1.2.3-01", "1.2-beta", "1.x-beta", "1.2.3-", "1.2.3+",
-        "1.x.3", "x.1", "*.1.2", "**", ">", "<", "=", ">=", "~", "^", "~>", "-", "||1.2.3.4", "1 || foo", "|", "1|2", "|||",
-        "> = 1.2.3", "= >1.2.3", "=>1.2.3", ">>1.2.3", "<>1.2.3", "^^1", "^~1", "~~1", "~<1", "^>1", "!1", "!=1.2.3",
-        "v=1.2.3", ">==1.2.3", "vv1.2.3", "V1.2.3", "1-2", "1 -2", "1- 2", "1 - 2 - 3", "1 - 2 3", "0 1 - 2", ">1 - 2",
-        "1 - ", " - 2", "=1.2.3 - 2", "1 - =2.0.0", "1,2", "1;2", "(1)", "[1,2)", "1.2.3<2", ">1<2", "¹", "１", "١.٢.٣",
-        "1.2.3-é", "1\x00", "1\x1c2", "1\x852", "\ud800", "git+https://example.org/a.git", "file:../a", "npm:a@1", "1.2.3\\",
+        "latest", "next", "v", "a.b.c", "1.2.3.4", "01.2.3", "1.2.3-01", "1.2-beta", "1.x-beta", "1.2.3-",
+        "1.2.3+", "1.x.3", "x.1", "*.1.2", "**", ">", "<", "=", ">=", "~", "^", "~>", "-", "||1.2.3.4",
+        "1 || foo", "|", "1|2", "|||", "> = 1.2.3", "= >1.2.3", "=>1.2.3", ">>1.2.3", "<>1.2.3", "^^1",
+        "^~1", "~~1", "~<1", "^>1", "!1", "!=1.2.3", "v=1.2.3", ">==1.2.3", "vv1.2.3", "V1.2.3", "1-2",
+        "1 -2", "1- 2", "1 - 2 - 3", "1 - 2 3", "0 1 - 2", ">1 - 2", "1 - ", " - 2", "=1.2.3 - 2",
+        "1 - =2.0.0", "1,2", "1;2", "(1)", "[1,2)", "1.2.3<2", ">1<2", "¹", "１", "١.٢.٣", "1.2.3-é", "1\x00",
+        "1\x1c2", "1\x852", "\ud800", "git+https://example.org/a.git", "file:../a", "npm:a@1", "1.2.3\\",
     ],
 )  # fmt: skip
 def test_what_node_refuses_is_refused(text: str) -> None:
@@ -211,23 +213,31 @@ def test_a_refusal_names_the_part_that_cannot_be_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["{}", "^{}.0.0", ">{}", "<={}.x", "~1.{}.0", "1 - {}", ">=1.{}.0", "1.2.3-{}1", "^1.2.3-a.{}1"]
+    "text",
+    ["{}.0.0", "^1.{}.0", ">=0.0.{}", "<{}", ">={}", "1.{}.0 - 2", "1 - 2.{}.0", "1.2.3-{}", "^1.2.3-a.{}"],
 )
 def test_numbers_end_where_javascript_loses_count(text: str) -> None:
-    with pytest.raises(InvalidRange, match="is not a version range"):
-        parse_range(text.format(2**53 - 1) if "-" not in text or " - " in text else text.format(2**53))
+    with pytest.raises(InvalidRange) as refused:
+        parse_range(text.format(2**53))
+    assert "2^53-1" in refused.value.problem.detail
+
+
+@pytest.mark.parametrize("text", ["{}", "^{}.0.0", "^0.0.{}", "~1.{}.0", ">{}", "<={}.x", "1.{}.x", "1 - {}"])
+def test_so_does_the_number_behind_the_one_written(text: str) -> None:
+    with pytest.raises(InvalidRange):
+        parse_range(text.format(2**53 - 1))
 
 
 @pytest.mark.parametrize("text", ["<{}", ">={}", ">={}.0.0", "<={}.0.0", "{}.0.0", "1.2.3 - 2.3.{}"])
 def test_the_largest_number_is_fine_when_nothing_is_added(text: str) -> None:
-    assert parse_range(text.format(2**53 - 1))
+    assert parse_range(text.format(2**53 - 1)).alternatives
 
 
 def test_versions_in_a_range_have_the_limit_of_versions() -> None:
     longest = "1.2.3-" + "a" * 250
 
     for text in (longest, f"^{longest}", f">={longest}", f"1 - {longest}"):
-        assert parse_range(text)
+        assert parse_range(text).alternatives
     for text in (f"v{longest}", f"^1{longest}", f">=1{longest}", f"1 - 1{longest}", f"1{longest} - 2"):
         with pytest.raises(InvalidRange):
             parse_range(text)
@@ -244,8 +254,9 @@ def test_the_longest_range_is_read() -> None:
 
 
 HOSTILE = [
-    "v", "=", "= ", ">", "> ", "~ ", "^ ", " ", "||", "1||", "1.2.3-a||", "|", "*", "9", "0", "+a.", "+a ", "1 - ", "- ",
-    "a.", "1-", "x.", "\n", "\u00a0", "1.2.3 ", ">=1.2.3 <2 ", "\u0661", "\ud800", "1.2.3-", "1.2.3-" + "1" * 200 + " ",
+    "v", "=", "= ", ">", "> ", "~ ", "^ ", " ", "||", "1||", "1.2.3-a||", "|", "*", "9", "0", "+a.", "+a ",
+    "1 - ", "- ", "a.", "1-", "x.", "\n", "\u00a0", "1.2.3 ", ">=1.2.3 <2 ", "\u0661", "\ud800", "1.2.3-",
+    "1.2.3-" + "1" * 200 + " ",
 ]  # fmt: skip
 
 
@@ -253,14 +264,16 @@ HOSTILE = [
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_hostile_repetition_is_answered_at_once(piece: str, length: int) -> None:
     text = (piece * length)[:length]
+    shown = []
     started = time.process_time()
     for variant in (text, "1.2.3-" + text[6:], text[1:] + "!"):
         try:
             parse_range(variant)
         except InvalidRange as refused:
-            assert len(refused.problem.title) + len(refused.problem.detail) < 400
+            shown.append(refused.problem.title + refused.problem.detail)
 
     assert time.process_time() - started < 0.25
+    assert all(len(words) < 300 for words in shown)
 
 
 def test_any_is_recognised_whatever_its_spelling() -> None:

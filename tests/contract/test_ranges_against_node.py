@@ -9,7 +9,7 @@ import os
 import random
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -90,7 +90,7 @@ def _find_semver() -> Path | str:
         return "node is not installed"
     candidates = []
     if named := os.environ.get("DONKEYTUI_NODE_SEMVER"):
-        candidates.append(Path(named))
+        candidates.append(Path(named).resolve())
     elif npm := shutil.which("npm"):
         inside = Path(npm).resolve().parents[1]
         beside = Path(npm).parent / "node_modules" / "npm"
@@ -176,13 +176,18 @@ def differences(semver: Path, ranges: list[str], pairs: list[tuple[str, str]]) -
     read_versions = {text: _or_none(parse_version, text) for text in versions}
     read_ranges = {text: _or_none(parse_range, text) for text in ranges}
     valid = [version for text in versions if (version := read_versions[text]) is not None]
-    ours = {
+    ours: dict[str, Sequence[object]] = {
         "versions": [read_versions[text] is not None for text in versions],
         "order": [_compare(version, valid[(at * 7 + 3) % len(valid)]) for at, version in enumerate(valid)],
         "ranges": [read_ranges[text] is not None for text in ranges],
         "matches": [_matches(read_versions[version], read_ranges[text]) for version, text in pairs],
     }
-    questions = {"versions": versions, "order": valid, "ranges": ranges, "matches": pairs}
+    questions: dict[str, Sequence[object]] = {
+        "versions": versions,
+        "order": valid,
+        "ranges": ranges,
+        "matches": pairs,
+    }
     return [
         (kind, question, {"node": theirs, "ours": own})
         for kind, asked_here in questions.items()

@@ -8,7 +8,7 @@ export type { EmailService } from "./service";
 export interface EmailConfig {
   /** Sender of every message, such as `Example <hello@example.org>`. */
   from: string;
-  /** `smtps://user:password@host:465`; without it messages are logged, not sent. */
+  /** Address of the mail server, with user and password; without it messages are logged, not sent. */
   smtpUrl?: string;
 }
 

@@ -1,0 +1,263 @@
+"""Bring catalogue and index up to date with the registry in use."""
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from datetime import datetime, timedelta
+
+import msgspec
+from msgspec import Struct
+
+from donkeytui.catalogue import CatalogueDamaged
+from donkeytui.events import Notice, Report, StageAdvanced, StageFinished, StageStarted, silent
+from donkeytui.problems import OfflineMissing, RegistryUnreachable, UnexpectedResponse
+from donkeytui.remote import RegistryClient
+from donkeytui.session import Session
+from registry_server.contract.foreign import clean
+from registry_server.contract.integrity import verify_integrity
+from registry_server.contract.names import is_name
+from registry_server.contract.problems import CursorGone, RegistryBusy
+from registry_server.contract.wire import ChangePage, PluginDocument
+from registry_server.search.document import make_search_document
+from registry_server.search.index import IndexDamaged
+
+SHARD_UNPACKED_MAX_BYTES = 256 << 20
+PARALLEL_SHARDS = 8
+REBUILD_SHARE = 0.2
+
+
+class SyncReport(Struct, frozen=True, kw_only=True):
+    registry: str
+    plugins: int
+    changed: int
+    """Plugins whose document is not what it was before."""
+    cursor: int
+    synced_at: datetime
+
+
+class CatalogueState(Struct, frozen=True, kw_only=True):
+    """What faces show of the catalogue: where from, how much, how old."""
+
+    registry: str
+    url: str
+    plugins: int
+    synced_at: datetime | None
+    is_offline: bool
+    is_stale: bool
+
+
+async def sync(session: Session, report: Report = silent) -> SyncReport:
+    """Fetches what changed since the last time; a damaged catalogue is made anew.
+
+    Raises `RegistryUnreachable`, `OfflineMissing`, `UnexpectedResponse` or `IntegrityMismatch`; the
+    catalogue then stays as it was.
+    """
+    async with session.sync_lock:
+        await _publish_starter(session, report)
+        client = await session.client()
+        report(StageStarted(stage="feed", unit="plugins"))
+        try:
+            changed = await _follow(session, client, report)
+        except CatalogueDamaged:
+            report(Notice(severity="warning", code="catalogue-damaged", text="the catalogue was damaged, syncing anew"))
+            session.catalogue.discard()
+            changed = await _follow(session, client, report)
+        now = session.clock()
+        session.catalogue.confirm(now)
+        report(StageFinished(stage="feed"))
+        await session.in_thread(_follow_index, session, report)
+        return SyncReport(
+            registry=session.settings.registry.name,
+            plugins=session.catalogue.count(),
+            changed=changed,
+            cursor=session.catalogue.cursor(),
+            synced_at=now,
+        )
+
+
+async def refresh_if_stale(session: Session, report: Report = silent) -> None:
+    """What reading verbs do first: sync when the catalogue is old, and go on with it when that fails.
+
+    Raises only when there is no catalogue at all to go on with.
+    """
+    state = catalogue_state(session)
+    if state.is_offline or not state.is_stale:
+        if state.synced_at is None:
+            raise OfflineMissing(
+                "there is no catalogue of this registry yet, and the session is offline",
+                hint="run `donkeytui sync` once while the registry can be reached",
+            )
+        return
+    try:
+        await sync(session, report)
+    except (RegistryUnreachable, UnexpectedResponse, RegistryBusy) as error:
+        if state.synced_at is None:
+            raise
+        text = f"{error.problem.title}; this is the catalogue from {age_text(state.synced_at, session.clock())} ago"
+        report(Notice(severity="warning", code=error.code, text=text))
+
+
+def catalogue_state(session: Session) -> CatalogueState:
+    settings = session.settings
+    try:
+        synced_at, count = session.catalogue.synced_at(), session.catalogue.count()
+    except CatalogueDamaged:
+        session.catalogue.discard()
+        synced_at, count = None, 0
+    oldest = session.clock() - timedelta(seconds=settings.stale_after_seconds)
+    return CatalogueState(
+        registry=settings.registry.name,
+        url=settings.registry.url,
+        plugins=count,
+        synced_at=synced_at,
+        is_offline=settings.is_offline and not settings.registry.is_embedded,
+        is_stale=synced_at is None or synced_at < oldest,
+    )
+
+
+def age_text(then: datetime, now: datetime) -> str:
+    """`3 h`, `9 days`: the coarsest unit that says something."""
+    seconds = max(0, int((now - then).total_seconds()))
+    for size, one, many in ((86400, "day", "days"), (3600, "h", "h"), (60, "min", "min")):
+        if seconds >= size:
+            number = seconds // size
+            return f"{number} {one if number == 1 else many}"
+    return "less than a minute"
+
+
+def ensure_index(session: Session, report: Report = silent) -> None:
+    """Blocking. Lets the index catch up with the catalogue; cheap when there is nothing to do."""
+    _follow_index(session, report)
+
+
+async def _publish_starter(session: Session, report: Report) -> None:
+    embedded = await session.embedded()
+    if embedded is None or not await session.in_thread(embedded.needs_starter):
+        return
+    loop = asyncio.get_running_loop()
+    report(StageStarted(stage="starter", unit="releases"))
+
+    def on_published(name: str, done: int, total: int) -> None:
+        event = StageAdvanced(stage="starter", done=done, total=total, subject=name)
+        loop.call_soon_threadsafe(report, event)
+
+    await session.in_thread(embedded.publish_starter, on_published)
+    report(StageFinished(stage="starter"))
+
+
+async def _follow(session: Session, client: RegistryClient, report: Report) -> int:
+    catalogue = session.catalogue
+    changed = 0
+    if not catalogue.epoch():
+        changed += await _load_snapshot(session, client, report)
+    while True:
+        page = await _next_page(session, client)
+        if page is None:
+            catalogue.discard()
+            changed = await _load_snapshot(session, client, report)
+            continue
+        _check_page(page)
+        if page.changes or page.cursor != catalogue.cursor():
+            changed += catalogue.apply(page.changes, epoch=page.epoch, cursor=page.cursor)
+        if not page.has_more:
+            return changed
+        report(StageAdvanced(stage="feed", done=changed))
+
+
+async def _next_page(session: Session, client: RegistryClient) -> ChangePage | None:
+    """None when the registry's history is not the one the catalogue follows."""
+    try:
+        page = await client.changes(session.catalogue.cursor())
+    except CursorGone:
+        return None
+    return page if page.epoch == session.catalogue.epoch() else None
+
+
+async def _load_snapshot(session: Session, client: RegistryClient, report: Report) -> int:
+    snapshot = await client.snapshot()
+    gate = asyncio.Semaphore(PARALLEL_SHARDS)
+    documents: list[PluginDocument] = []
+
+    async def load(digest: str) -> None:
+        async with gate:
+            data = await client.shard(digest)
+        verify_integrity(data, digest, what="a part of the catalogue")
+        documents.extend(await session.in_thread(_read_shard, data))
+        report(StageAdvanced(stage="feed", done=len(documents), total=snapshot.plugins))
+
+    await _all(load(shard.digest) for shard in snapshot.shards if shard.plugins)
+    documents.sort(key=lambda document: document.name)
+    return session.catalogue.replace(documents, epoch=snapshot.epoch, cursor=snapshot.serial)
+
+
+async def _all(jobs: Iterable[Coroutine[None, None, None]]) -> None:
+    """Runs all at once; the first problem comes out bare, never inside a group."""
+    tasks = [asyncio.ensure_future(job) for job in jobs]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _read_shard(data: bytes) -> list[PluginDocument]:
+    import zstandard
+
+    try:
+        reader = zstandard.ZstdDecompressor(max_window_size=8 << 20).stream_reader(data)
+        text = reader.read(SHARD_UNPACKED_MAX_BYTES + 1)
+        if len(text) > SHARD_UNPACKED_MAX_BYTES:
+            raise ValueError("it unpacks to too much")
+        documents = msgspec.json.Decoder(PluginDocument).decode_lines(text)
+    except (zstandard.ZstdError, msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise _malformed(str(error)[:200]) from error
+    for document in documents:
+        _check_document(document)
+    return documents
+
+
+def _check_page(page: ChangePage) -> None:
+    for change in page.changes:
+        if change.document is not None:
+            _check_document(change.document)
+            if change.document.name != change.name:
+                raise _malformed(f"a change of `{clean(change.name, 80)}` carries another plugin")
+
+
+def _check_document(document: PluginDocument) -> None:
+    """Names become folder names: what is not a name never enters the catalogue."""
+    if not is_name(document.name):
+        raise _malformed(f"`{clean(document.name, 80)}` is not a plugin name")
+
+
+def _malformed(detail: str) -> UnexpectedResponse:
+    return UnexpectedResponse(
+        "the registry sent a catalogue that cannot be read", detail=detail, hint="nothing was changed; try again later"
+    )
+
+
+def _follow_index(session: Session, report: Report) -> None:
+    catalogue, index = session.catalogue, session.index
+    epoch, cursor = catalogue.epoch(), catalogue.cursor()
+    if not epoch:
+        return
+    try:
+        manifest = index.manifest()
+        if manifest is not None and manifest.epoch == epoch:
+            if manifest.cursor == cursor:
+                return
+            names = catalogue.changed_names(manifest.cursor)
+            is_ahead = manifest.cursor > cursor
+            if not is_ahead and len(names) <= max(10, manifest.documents * REBUILD_SHARE):
+                found = catalogue.get_many(names)
+                upserts = [make_search_document(document) for document in found.values()]
+                index.apply(upserts, set(names) - set(found), epoch=epoch, cursor=cursor)
+                return
+    except IndexDamaged:
+        report(Notice(severity="note", code="index-damaged", text="the search index was damaged and is rebuilt"))
+    report(StageStarted(stage="index"))
+    every = (make_search_document(document) for document in catalogue.all_documents())
+    index.rebuild(every, epoch=epoch, cursor=cursor)
+    report(StageFinished(stage="index"))
+
+

@@ -1,0 +1,94 @@
+"""Client-side ProblemError subclasses; those that cross the wire are in `registry_server.contract.problems`."""
+
+from registry_server.contract.problems import ProblemError
+
+
+class NotAProject(ProblemError):
+    """No donkeylabs.config.ts here or above."""
+
+    code = "not-a-project"
+
+
+class ConfigInvalid(ProblemError):
+    """Our own configuration: file, variable or flag."""
+
+    code = "config-invalid"
+
+
+class LockfileInvalid(ProblemError):
+    code = "lockfile-invalid"
+
+
+class ResolutionFailed(ProblemError):
+    """No set of releases fits; the detail is the derivation in sentences."""
+
+    code = "resolution-failed"
+
+
+class NotInstalled(ProblemError):
+    code = "not-installed"
+
+
+class PluginNeeded(ProblemError):
+    """An uninstall would leave another plugin without what it needs."""
+
+    code = "plugin-needed"
+
+
+class PluginEdited(ProblemError):
+    """The user's own edits would be lost."""
+
+    code = "plugin-edited"
+
+
+class FolderTaken(ProblemError):
+    """A folder that the lockfile does not know stands where a plugin would go."""
+
+    code = "folder-taken"
+
+
+class PlanStale(ProblemError):
+    """The project changed since the plan was made."""
+
+    code = "plan-stale"
+
+
+class ProjectBusy(ProblemError):
+    """Another process is changing this project."""
+
+    code = "project-busy"
+
+
+class ProjectNotWritable(ProblemError):
+    code = "project-not-writable"
+
+
+class NotConfirmed(ProblemError):
+    """A question could not be asked, or was answered with no."""
+
+    code = "not-confirmed"
+
+
+class SourceUnreadable(ProblemError):
+    """The folder to validate or publish cannot be read as a plugin."""
+
+    code = "source-unreadable"
+
+
+class RegistryUnreachable(ProblemError):
+    code = "registry-unreachable"
+    exit_status = 3
+
+
+class UnexpectedResponse(ProblemError):
+    """The other side answered, but not as a registry does."""
+
+    code = "unexpected-response"
+    exit_status = 3
+
+
+class OfflineMissing(ProblemError):
+    """Offline, and what is needed is not on this machine."""
+
+    code = "offline-missing"
+    exit_status = 3

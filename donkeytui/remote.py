@@ -1,0 +1,179 @@
+"""RegistryClient: typed calls over httpx; problem+json back into ProblemError.
+
+The same client for a registry in this process and for one across a network; what comes back is
+foreign either way, so sizes are bounded and forms are checked here.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+
+from donkeytui.problems import RegistryUnreachable, UnexpectedResponse
+from registry_server.contract import routes
+from registry_server.contract.foreign import clean
+from registry_server.contract.problems import Problem, error_from_problem
+from registry_server.contract.wire import ChangePage, CheckReport, PublishReceipt, RatingRequest, Snapshot
+
+CONNECT_SECONDS = 5.0
+IDLE_SECONDS = 20.0
+UPLOAD_IDLE_SECONDS = 60.0
+JSON_MAX_BYTES = 64 << 20
+SHARD_MAX_BYTES = 64 << 20
+
+T = TypeVar("T")
+
+
+def make_http_client(
+    base_url: str, token: str, transport: httpx.AsyncBaseTransport | None = None
+) -> httpx.AsyncClient:
+    """Redirects are not followed: a token goes to the origin it was given for and nowhere else."""
+    headers = {"User-Agent": routes.CALLER_AGENT}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    return httpx.AsyncClient(
+        base_url=base_url,
+        headers=headers,
+        transport=transport,
+        timeout=httpx.Timeout(IDLE_SECONDS, connect=CONNECT_SECONDS),
+        follow_redirects=False,
+        trust_env=transport is None,
+    )
+
+
+class RegistryClient:
+    """Calls of one registry; `name` is how messages call it."""
+
+    def __init__(self, http: httpx.AsyncClient, name: str) -> None:
+        self._http = http
+        self._name = name
+
+    async def snapshot(self) -> Snapshot:
+        return await self._get(routes.SNAPSHOT, Snapshot)
+
+    async def shard(self, digest: str) -> bytes:
+        return await self._bytes(routes.shard(digest), SHARD_MAX_BYTES)
+
+    async def changes(self, since: int) -> ChangePage:
+        return await self._get(f"{routes.CHANGES}?since={since}", ChangePage)
+
+    async def readme(self, name: str, version: str) -> str:
+        data = await self._bytes(f"{routes.release(name, version)}/readme", JSON_MAX_BYTES)
+        return data.decode("utf-8", "replace")
+
+    @asynccontextmanager
+    async def download(self, name: str, version: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The package's bytes as they come; the caller bounds and verifies them."""
+        with self._translated():
+            async with self._http.stream("GET", routes.download(name, version)) as response:
+                await self._check(response)
+                yield self._chunks(response)
+
+    async def publish(self, archive: bytes, name: str, version: str) -> PublishReceipt:
+        data = await self._post_package(archive, name, version, "")
+        return self._decode(data, PublishReceipt)
+
+    async def check_publish(self, archive: bytes, name: str, version: str) -> CheckReport:
+        data = await self._post_package(archive, name, version, "?dryRun=true")
+        return self._decode(data, CheckReport)
+
+    async def rate(self, name: str, rating: int, review: str) -> None:
+        body = msgspec.json.encode(RatingRequest(rating=rating, review=review))
+        await self._send("POST", f"{routes.plugin(name)}/ratings", content=body)
+
+    async def _post_package(self, archive: bytes, name: str, version: str, query: str) -> bytes:
+        return await self._send(
+            "POST",
+            routes.PLUGINS + query,
+            data={"name": name, "version": version},
+            files={"package": ("package.tar.gz", archive, "application/gzip")},
+            timeout=httpx.Timeout(UPLOAD_IDLE_SECONDS, connect=CONNECT_SECONDS),
+        )
+
+    async def _get(self, path: str, kind: type[T]) -> T:
+        return self._decode(await self._bytes(path, JSON_MAX_BYTES), kind)
+
+    async def _bytes(self, path: str, limit: int) -> bytes:
+        return await self._send("GET", path, limit=limit)
+
+    async def _send(self, method: str, path: str, *, limit: int = JSON_MAX_BYTES, **options: Any) -> bytes:
+        with self._translated():
+            async with self._http.stream(method, path, **options) as response:
+                await self._check(response)
+                return await self._read(response, limit)
+
+    async def _check(self, response: httpx.Response) -> None:
+        """Raises the problem a response stands for."""
+        if response.is_success:
+            return
+        body = await self._read(response, JSON_MAX_BYTES)
+        if response.headers.get("content-type", "").startswith("application/problem+json"):
+            raise error_from_problem(_cleaned(self._decode(body, Problem)))
+        raise self._unexpected(f"it answered {response.status_code} {response.reason_phrase}".strip())
+
+    async def _read(self, response: httpx.Response, limit: int) -> bytes:
+        data = bytearray()
+        async for chunk in response.aiter_bytes():
+            data += chunk
+            if len(data) > limit:
+                raise self._unexpected(f"the answer is larger than {limit} bytes")
+        return bytes(data)
+
+    async def _chunks(self, response: httpx.Response) -> AsyncIterator[bytes]:
+        async for chunk in response.aiter_raw():
+            yield chunk
+
+    def _decode(self, data: bytes, kind: type[T]) -> T:
+        try:
+            return msgspec.json.decode(data, type=kind)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+            raise self._unexpected(str(error)[:200]) from error
+
+    def _unexpected(self, detail: str) -> UnexpectedResponse:
+        return UnexpectedResponse(
+            f"the registry `{self._name}` did not answer as a registry does",
+            detail=detail,
+            hint="check its address: donkeytui registry list",
+        )
+
+    def _translated(self) -> "_Translated":
+        return _Translated(self._name)
+
+
+class _Translated:
+    """Turns httpx's exceptions into problems."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, httpx.TimeoutException):
+            raise RegistryUnreachable(
+                f"the registry `{self._name}` does not answer",
+                detail=f"no byte for {IDLE_SECONDS:.0f} s ({type(error).__name__})",
+                hint="check the network, or work with what is here: --offline",
+            ) from error
+        if isinstance(error, httpx.HTTPError | httpx.InvalidURL):
+            raise RegistryUnreachable(
+                f"the registry `{self._name}` cannot be reached",
+                detail=str(error) or type(error).__name__,
+                hint="check its address (donkeytui registry list), or work with what is here: --offline",
+            ) from error
+
+
+def _cleaned(problem: Problem) -> Problem:
+    """A server's sentences are foreign text too."""
+    return msgspec.structs.replace(
+        problem,
+        code=clean(problem.code, 60),
+        title=clean(problem.title, 300),
+        detail=clean(problem.detail, 2000, multiline=True),
+        hint=clean(problem.hint, 300),
+    )
+
+

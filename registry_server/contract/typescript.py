@@ -1,0 +1,275 @@
+"""TypeScript text as a syntax tree, at a bounded cost; the only importer of tree_sitter.
+
+Sources are hostile. tree-sitter itself has no bound: its error recovery is quadratic (12 KB of
+`+|` took 20 s), and `a<b,` repeated 5,000 times takes 700 MB, since each `<` may open type
+arguments or compare. So a source is refused when it is too large, when brackets or `<` nest too
+deeply (counted before parsing), or when the parser stops making headway.
+
+Text of a node is cut out of `Source.data`: `Node.text` crashes after a parse with a callback.
+`root.has_error` is no syntax check: valid code such as ``sql<{ n: number }>`...` `` sets it.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+import tree_sitter_typescript
+from msgspec import Struct
+from tree_sitter import Language, Node, Parser, Point
+
+from registry_server.contract.problems import InvalidPackage
+
+__all__ = ["NESTING_MAX", "SOURCE_MAX", "Node", "Source", "line_of", "members", "parse", "static_text", "unwrap", "walk"]
+
+SOURCE_MAX = 1024 * 1024
+"""Bytes of one source; generated schemas of large databases stay below a quarter of it."""
+
+NESTING_MAX = 500
+"""Brackets open at once."""
+
+ANGLES_MAX = 100
+"""`<` open at once: the parser's time and memory grow with their square."""
+
+_CHUNK = 64 * 1024
+_WINDOW = 500
+"""Progress calls (one per 100 parser steps) after which the parser must have come further ..."""
+_HEADWAY = _WINDOW * 8
+"""... by this many bytes. Real files give 55 bytes a call, the densest valid text 14."""
+_CALLS_WITH_ERROR_MAX = 10_000
+"""Calls once an error was met: each may take 0.2 ms then, ten times as long as without."""
+
+_WRAPPERS = frozenset(
+    ("parenthesized_expression", "as_expression", "satisfies_expression", "non_null_expression")
+)
+
+
+class Source(Struct, frozen=True, kw_only=True):
+    """A parsed text. Offsets of nodes count bytes of `data`."""
+
+    data: bytes
+    root: Node
+
+    def text(self, node: Node) -> str:
+        return self.data[node.start_byte : node.end_byte].decode("utf-8", "replace")
+
+
+def parse(text: str) -> Source:
+    """Raises `InvalidPackage` when `text` is too large, too deeply nested or too tangled."""
+    data = text.encode("utf-8", "surrogatepass")
+    if len(data) > SOURCE_MAX:
+        raise _refusal(f"it has {len(data)} bytes, {SOURCE_MAX} are the limit")
+    _check_nesting(text)
+    headway = _Headway(len(data))
+    parser = Parser(_language())
+    try:
+        tree = parser.parse(_Reader(data), progress_callback=headway.is_lost)
+    except ValueError as error:
+        raise _refusal(f"the parser is stuck near byte {headway.furthest}") from error
+    return Source(data=data, root=tree.root_node)
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """`node` and everything below it, in the order of the text."""
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting.extend(reversed(node.children))
+
+
+def members(node: Node) -> list[Node]:
+    """The named children without comments."""
+    return [child for child in node.named_children if not child.is_extra]
+
+
+def unwrap(node: Node) -> Node:
+    """The expression inside parentheses, `as T`, `<T>`, `satisfies T` and `!`."""
+    while True:
+        if node.type in _WRAPPERS:
+            inner = members(node)[:1]
+        elif node.type == "type_assertion":
+            inner = members(node)[-1:]
+        else:
+            return node
+        if not inner:
+            return node
+        node = inner[0]
+
+
+def line_of(node: Node) -> int:
+    return node.start_point.row + 1
+
+
+def static_text(source: Source, node: Node) -> str | None:
+    """What a string or a template without substitution says, escapes read; None for other nodes."""
+    if node.type not in ("string", "template_string"):
+        return None
+    parts: list[str] = []
+    for child in node.named_children:
+        if child.type == "string_fragment":
+            parts.append(source.text(child))
+        elif child.type == "escape_sequence":
+            parts.append(_unescape(source.text(child)))
+        else:
+            return None
+    # Two `\uD83D\uDE00` are one character; a half alone could not be encoded later.
+    return "".join(parts).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+@cache
+def _language() -> Language:
+    return Language(tree_sitter_typescript.language_typescript())
+
+
+def _refusal(why: str) -> InvalidPackage:
+    return InvalidPackage(
+        "the TypeScript source cannot be read",
+        detail=why,
+        hint="split the file, and keep generated or minified code out of the plugin",
+    )
+
+
+class _Headway:
+    """Watches how far the parser came; deterministic, unlike a clock."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self.furthest = 0
+        self._size_bytes = size_bytes
+        self._calls = 0
+        self._calls_with_error = 0
+        self._mark = 0
+
+    def is_lost(self, offset: int, has_error: bool, /) -> bool:
+        self.furthest = max(self.furthest, offset)
+        self._calls += 1
+        self._calls_with_error += has_error
+        if self._calls % _WINDOW:
+            return False
+        advanced, self._mark = self.furthest - self._mark, self.furthest
+        if self._calls_with_error > _CALLS_WITH_ERROR_MAX:
+            return True
+        # Having seen the end, the parser goes on to balance its tree.
+        is_at_end = self.furthest >= self._size_bytes - 1
+        return advanced < _HEADWAY and not (is_at_end and self._calls < _WINDOW + self._size_bytes // 8)
+
+
+class _Reader:
+    """Hands the source out in pieces, and keeps the last one alive while the parser reads it."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._piece = b""
+
+    def __call__(self, offset: int, _point: Point, /) -> bytes:
+        self._piece = self._data[offset : offset + _CHUNK]
+        return self._piece
+
+
+# A token that matters for nesting. Each literal runs to its end or, unfinished, as far as it could:
+# no alternative looks ahead and then fails, so the whole is linear in the text.
+_TOKEN = re.compile(
+    r"""
+      (?P<literal> //[^\n]*+ | /\*(?:[^*]|\*(?!/))*+(?:\*/)?
+                 | "(?:[^"\\\n]|\\[\s\S])*+"? | '(?:[^'\\\n]|\\[\s\S])*+'? )
+    | (?P<slash> / )
+    | (?P<sign> => | <<=? | [<>]= | [`<>()\[\]{};] )
+    | (?P<statement> \n[^\S\n]*+(?:break|case|const|export|for|if|let|return|switch|throw|try|var|while)\b )
+    """,
+    re.VERBOSE,
+)
+_REGEX = re.compile(r"/(?:[^/\\\[\n]|\\[^\n]|\[(?:[^\]\\\n]|\\[^\n])*+\]?)*+/?")
+_TEMPLATE_TEXT = re.compile(r"(?:[^`\\$]|\\[\s\S]|\$(?!\{))*+(`|\$\{|)")
+_LAST_WORD = re.compile(r"(?<![\w$.])[a-z]+\Z")
+_BEFORE_REGEX = frozenset(
+    ("await", "case", "delete", "do", "else", "in", "new", "of", "return", "throw", "typeof", "void", "yield")
+)
+
+
+def _check_nesting(text: str) -> None:
+    """Refuses `text` when too many brackets, or too many `<`, are open at once.
+
+    Whether `/` begins a regular expression is told from what stands before it; that is wrong after
+    `if (...)`, so what hides in a supposed literal is bounded as well: more `<` than `>` by
+    NESTING_MAX counts as nesting.
+    """
+    nesting = _Nesting()
+    at = 0
+    while (token := _TOKEN.search(text, at)) is not None:
+        at = token.end()
+        sign = token.group()
+        if token["literal"]:
+            _check_literal(sign)
+        elif token["slash"]:
+            if _begins_regex(text, token.start()) and (regex := _REGEX.match(text, token.start())):
+                _check_literal(regex.group())
+                at = regex.end()
+        elif sign == "`" or (nesting.read(sign) == "${" and sign == "}"):
+            template_text = _TEMPLATE_TEXT.match(text, at)
+            if template_text is not None:
+                _check_literal(template_text.group())
+                at = template_text.end()
+                nesting.read(template_text[1])
+
+
+class _Nesting:
+    """What is open at a place in the text, outermost first."""
+
+    def __init__(self) -> None:
+        self._open: list[str] = []
+        self._angles = 0
+
+    def read(self, sign: str) -> str:
+        """Takes one token; returns the opener it closes, or an empty text."""
+        if sign in ("(", "[", "{", "${", "<"):
+            self._push(sign)
+        elif sign in (")", "]", "}"):
+            self._close_angles()
+            return self._open.pop() if self._open else ""
+        elif sign == ">":
+            if self._open and self._open[-1] == "<":
+                self._open.pop()
+                self._angles -= 1
+        elif sign == ";" or sign.startswith("\n"):
+            self._close_angles()
+        return ""
+
+    def _push(self, sign: str) -> None:
+        self._open.append(sign)
+        self._angles += sign == "<"
+        if self._angles > ANGLES_MAX:
+            raise _refusal(f"more than {ANGLES_MAX} `<` are open at once")
+        if len(self._open) - self._angles > NESTING_MAX:
+            raise _refusal(f"more than {NESTING_MAX} brackets are open at once")
+
+    def _close_angles(self) -> None:
+        while self._open and self._open[-1] == "<":
+            self._open.pop()
+            self._angles -= 1
+
+
+def _check_literal(text: str) -> None:
+    if text.count("<") - text.count(">") > NESTING_MAX:
+        raise _refusal(f"a literal or comment has over {NESTING_MAX} `<` without their `>`")
+
+
+def _begins_regex(text: str, slash: int) -> bool:
+    before = text[max(0, slash - 100) : slash].rstrip()
+    word = _LAST_WORD.search(before)
+    if word is not None:
+        return word.group() in _BEFORE_REGEX
+    return not before or not (before[-1].isalnum() or before[-1] in "_$)]}\"'`")
+
+
+_ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0"}
+
+
+def _unescape(escape: str) -> str:
+    """The character an escape sequence of a string stands for."""
+    body = escape[1:]
+    if body[:1] in ("u", "x"):
+        digits = body[1:].strip("{}")
+        code = int(digits, 16) if re.fullmatch("[0-9a-fA-F]{1,6}", digits) else 0x110000
+        return chr(code) if code <= 0x10FFFF else "\ufffd"
+    if body[:1] in ("\n", "\r", "\u2028", "\u2029"):
+        return ""
+    return _ESCAPED.get(body, body)

@@ -1,0 +1,21 @@
+import type { Generated } from "kysely";
+
+/** What `donkeylabs generate` reads from the migrations of this plugin. */
+export interface DB {
+  search_documents: SearchDocumentsTable;
+  search_terms: SearchTermsTable;
+}
+
+export interface SearchDocumentsTable {
+  id: string;
+  collection: string;
+  title: string;
+  body: string;
+  length: Generated<number>;
+}
+
+export interface SearchTermsTable {
+  term: string;
+  document_id: string;
+  weight: number;
+}
