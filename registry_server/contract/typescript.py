@@ -19,7 +19,18 @@ from tree_sitter import Language, Node, Parser, Point
 
 from registry_server.contract.problems import InvalidPackage
 
-__all__ = ["NESTING_MAX", "SOURCE_MAX", "Node", "Source", "line_of", "members", "parse", "static_text", "unwrap", "walk"]
+__all__ = [
+    "NESTING_MAX",
+    "SOURCE_MAX",
+    "Node",
+    "Source",
+    "line_of",
+    "members",
+    "parse",
+    "static_text",
+    "unwrap",
+    "walk",
+]
 
 SOURCE_MAX = 1024 * 1024
 """Bytes of one source; generated schemas of large databases stay below a quarter of it."""
@@ -35,9 +46,6 @@ _WINDOW = 500
 """Progress calls (one per 100 parser steps) after which the parser must have come further ..."""
 _HEADWAY = _WINDOW * 8
 """... by this many bytes. Real files give 55 bytes a call, the densest valid text 14."""
-_CALLS_WITH_ERROR_MAX = 10_000
-"""Calls once an error was met: each may take 0.2 ms then, ten times as long as without."""
-
 _WRAPPERS = frozenset(
     ("parenthesized_expression", "as_expression", "satisfies_expression", "non_null_expression")
 )
@@ -136,21 +144,17 @@ class _Headway:
         self.furthest = 0
         self._size_bytes = size_bytes
         self._calls = 0
-        self._calls_with_error = 0
         self._mark = 0
 
-    def is_lost(self, offset: int, has_error: bool, /) -> bool:
+    def is_lost(self, offset: int, _has_error: bool, /) -> bool:
         self.furthest = max(self.furthest, offset)
         self._calls += 1
-        self._calls_with_error += has_error
         if self._calls % _WINDOW:
             return False
         advanced, self._mark = self.furthest - self._mark, self.furthest
-        if self._calls_with_error > _CALLS_WITH_ERROR_MAX:
-            return True
         # Having seen the end, the parser goes on to balance its tree.
-        is_at_end = self.furthest >= self._size_bytes - 1
-        return advanced < _HEADWAY and not (is_at_end and self._calls < _WINDOW + self._size_bytes // 8)
+        is_balancing = self.furthest >= self._size_bytes - 1 and self._calls < _WINDOW + self._size_bytes // 8
+        return advanced < _HEADWAY and not is_balancing
 
 
 class _Reader:
@@ -169,17 +173,20 @@ class _Reader:
 # no alternative looks ahead and then fails, so the whole is linear in the text.
 _TOKEN = re.compile(
     r"""
-      (?P<literal> //[^\n]*+ | /\*(?:[^*]|\*(?!/))*+(?:\*/)?
-                 | "(?:[^"\\\n]|\\[\s\S])*+"? | '(?:[^'\\\n]|\\[\s\S])*+'? )
+      (?P<literal> //[^\n]*+ | "(?:[^"\\\n]|\\[\s\S])*+"? | '(?:[^'\\\n]|\\[\s\S])*+'? )
+    | (?P<comment> /\*(?:[^*]|\*(?!/))*+ (?P<comment_end>\*/)? )
     | (?P<slash> / )
     | (?P<sign> => | <<=? | [<>]= | [`<>()\[\]{};] )
     | (?P<statement> \n[^\S\n]*+(?:break|case|const|export|for|if|let|return|switch|throw|try|var|while)\b )
     """,
     re.VERBOSE,
 )
-_REGEX = re.compile(r"/(?:[^/\\\[\n]|\\[^\n]|\[(?:[^\]\\\n]|\\[^\n])*+\]?)*+/?")
-_TEMPLATE_TEXT = re.compile(r"(?:[^`\\$]|\\[\s\S]|\$(?!\{))*+(`|\$\{|)")
+_REGEX = re.compile(r"/(?:[^/\\\[\n]|\\[^\n]|\[(?:[^\]\\\n]|\\[^\n])*+\]?)*+(?P<end>/)?")
+_TEMPLATE_TEXT = re.compile(r"(?:[^`\\$]|\\[\s\S]|\$(?!\{))*+(?P<end>`|\$\{)?")
 _LAST_WORD = re.compile(r"(?<![\w$.])[a-z]+\Z")
+_POSTFIX = re.compile(r"(?:\+\+|--|[\w$)\]]!)\Z")
+_DIVISION_MAX = 200
+_CONDITIONS = frozenset(("for", "if", "while"))
 _BEFORE_REGEX = frozenset(
     ("await", "case", "delete", "do", "else", "in", "new", "of", "return", "throw", "typeof", "void", "yield")
 )
@@ -188,27 +195,28 @@ _BEFORE_REGEX = frozenset(
 def _check_nesting(text: str) -> None:
     """Refuses `text` when too many brackets, or too many `<`, are open at once.
 
-    Whether `/` begins a regular expression is told from what stands before it; that is wrong after
-    `if (...)`, so what hides in a supposed literal is bounded as well: more `<` than `>` by
-    NESTING_MAX counts as nesting.
+    Literals and comments are passed over, which a regular expression can confuse: whether `/`
+    begins one is told from what stands before it. So brackets in a literal are bounded too, and a
+    literal that never ends is refused: the parser would read code where this sees none.
     """
     nesting = _Nesting()
     at = 0
     while (token := _TOKEN.search(text, at)) is not None:
         at = token.end()
-        sign = token.group()
-        if token["literal"]:
-            _check_literal(sign)
+        if token["comment"]:
+            _check_literal(token.group(), is_finished=token["comment_end"] is not None)
+        elif token["literal"]:
+            _check_literal(token.group(), is_finished=True)
         elif token["slash"]:
-            if _begins_regex(text, token.start()) and (regex := _REGEX.match(text, token.start())):
-                _check_literal(regex.group())
-                at = regex.end()
-        elif sign == "`" or (nesting.read(sign) == "${" and sign == "}"):
-            template_text = _TEMPLATE_TEXT.match(text, at)
-            if template_text is not None:
-                _check_literal(template_text.group())
-                at = template_text.end()
-                nesting.read(template_text[1])
+            regex = _REGEX.match(text, token.start()) if nesting.is_regex_next(text, token.start()) else None
+            # A short one without an end is a division after something unusual, `a /* b */ / c`.
+            if regex is not None and (regex["end"] or len(regex.group()) > _DIVISION_MAX):
+                at = _end_of_literal(regex)
+        elif nesting.read(token.group(), text[max(0, token.start() - 20) : token.start()]):
+            chunk = _TEMPLATE_TEXT.match(text, at)
+            at = _end_of_literal(chunk)
+            if chunk is not None and chunk["end"] == "${":
+                nesting.read("${", "")
 
 
 class _Nesting:
@@ -217,21 +225,38 @@ class _Nesting:
     def __init__(self) -> None:
         self._open: list[str] = []
         self._angles = 0
+        self._closed = ""
 
-    def read(self, sign: str) -> str:
-        """Takes one token; returns the opener it closes, or an empty text."""
-        if sign in ("(", "[", "{", "${", "<"):
+    def read(self, sign: str, before: str) -> bool:
+        """Takes one token; True when text of a template follows it."""
+        self._closed = ""
+        if sign == "`":
+            return True
+        if sign == "(":
+            word = _LAST_WORD.search(before.rstrip())
+            self._push("if(" if word is not None and word.group() in _CONDITIONS else sign)
+        elif sign in ("[", "{", "${", "<"):
             self._push(sign)
         elif sign in (")", "]", "}"):
             self._close_angles()
-            return self._open.pop() if self._open else ""
-        elif sign == ">":
-            if self._open and self._open[-1] == "<":
-                self._open.pop()
-                self._angles -= 1
+            self._closed = self._open.pop() if self._open else ""
+        elif sign == ">" and self._open and self._open[-1] == "<":
+            self._open.pop()
+            self._angles -= 1
         elif sign == ";" or sign.startswith("\n"):
             self._close_angles()
-        return ""
+        return self._closed == "${" and sign == "}"
+
+    def is_regex_next(self, text: str, slash: int) -> bool:
+        before = text[max(0, slash - 100) : slash].rstrip()
+        if before.endswith(")"):
+            return self._closed == "if("
+        if _POSTFIX.search(before):
+            return False
+        word = _LAST_WORD.search(before)
+        if word is not None:
+            return word.group() in _BEFORE_REGEX
+        return not before or not (before[-1].isalnum() or before[-1] in "_$]}\"'`")
 
     def _push(self, sign: str) -> None:
         self._open.append(sign)
@@ -247,17 +272,19 @@ class _Nesting:
             self._angles -= 1
 
 
-def _check_literal(text: str) -> None:
-    if text.count("<") - text.count(">") > NESTING_MAX:
-        raise _refusal(f"a literal or comment has over {NESTING_MAX} `<` without their `>`")
+def _end_of_literal(literal: re.Match[str] | None) -> int:
+    if literal is None:
+        raise _refusal("a literal never ends")
+    _check_literal(literal.group(), is_finished=literal["end"] is not None)
+    return literal.end()
 
 
-def _begins_regex(text: str, slash: int) -> bool:
-    before = text[max(0, slash - 100) : slash].rstrip()
-    word = _LAST_WORD.search(before)
-    if word is not None:
-        return word.group() in _BEFORE_REGEX
-    return not before or not (before[-1].isalnum() or before[-1] in "_$)]}\"'`")
+def _check_literal(text: str, *, is_finished: bool) -> None:
+    if not is_finished:
+        raise _refusal(f"a literal or comment never ends: `{text[:20]}`")
+    for opener, closer in ("<>", "()", "[]", "{}"):
+        if text.count(opener) - text.count(closer) > NESTING_MAX:
+            raise _refusal(f"a literal or comment has over {NESTING_MAX} `{opener}` without their `{closer}`")
 
 
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0"}

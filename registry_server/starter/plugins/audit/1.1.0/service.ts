@@ -63,7 +63,9 @@ export function createAuditService({ db, errors }: AuditDependencies): AuditServ
   let writing: Promise<unknown> = Promise.resolve();
 
   /** Entries are written one after the other, because each needs the hash of the one before. */
-  function append(fields: Omit<AuditEntriesTable, "id" | "previous_hash" | "hash">): Promise<AuditEntriesTable> {
+  function append(
+    fields: Omit<AuditEntriesTable, "id" | "previous_hash" | "hash">,
+  ): Promise<AuditEntriesTable> {
     const written = writing.then(() =>
       db.transaction().execute(async (transaction) => {
         const last = await transaction

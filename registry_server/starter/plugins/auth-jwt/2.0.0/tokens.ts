@@ -79,7 +79,9 @@ export function createTokens(config: TokenConfig): Tokens {
 function keyBytes({ id, secret }: SigningKey): Uint8Array {
   const bytes = new TextEncoder().encode(secret);
   if (bytes.length < MIN_SECRET_BYTES) {
-    throw new Error(`auth-jwt needs at least ${MIN_SECRET_BYTES} bytes for key ${id}: openssl rand -base64 48`);
+    throw new Error(
+      `auth-jwt needs at least ${MIN_SECRET_BYTES} bytes for key ${id}: openssl rand -base64 48`,
+    );
   }
   return bytes;
 }

@@ -103,7 +103,8 @@ export function createOAuthService(dependencies: OAuthDependencies): OAuthServic
       }),
     })) as { access_token?: unknown };
     // GitHub answers 200 with an `error` when the code is wrong.
-    if (typeof answer.access_token !== "string") throw errors.Unauthorized("The provider refused the sign-in.");
+    if (typeof answer.access_token !== "string")
+      throw errors.Unauthorized("The provider refused the sign-in.");
     return answer.access_token;
   }
 

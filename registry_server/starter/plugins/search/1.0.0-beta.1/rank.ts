@@ -37,7 +37,10 @@ export function rank(matches: readonly Match[], collection: Collection): [id: st
     best.set(match.document_id, byWord);
   }
   return [...best]
-    .map(([id, byWord]): [string, number] => [id, [...byWord.values()].reduce((sum, score) => sum + score, 0)])
+    .map(([id, byWord]): [string, number] => [
+      id,
+      [...byWord.values()].reduce((sum, score) => sum + score, 0),
+    ])
     .sort(([idA, a], [idB, b]) => b - a || (idA < idB ? -1 : 1));
 }
 

@@ -99,7 +99,9 @@ export function createSearchService(db: Kysely<DB>): SearchService {
       const unfinished = prefix && !/[^\p{L}\p{M}\p{N}]$/u.test(text) ? entered.at(-1) : undefined;
       const words = [...new Set(entered)].slice(0, MAX_WORDS);
       if (words.length === 0) return [];
-      const matches = await Promise.all(words.map((word) => matchesOf(word, word === unfinished, collection)));
+      const matches = await Promise.all(
+        words.map((word) => matchesOf(word, word === unfinished, collection)),
+      );
 
       const idsOf = (found: Match[]) => new Set(found.map((match) => match.document_id));
       const complete = matches.map(idsOf).reduce((all, ids) => all.intersection(ids));
@@ -113,7 +115,9 @@ export function createSearchService(db: Kysely<DB>): SearchService {
       return ranked.flatMap(([id, score]) => {
         const row = byId.get(id);
         if (row === undefined) return [];
-        return [{ id, collection: row.collection, title: row.title, snippet: snippet(row.body, words), score }];
+        return [
+          { id, collection: row.collection, title: row.title, snippet: snippet(row.body, words), score },
+        ];
       });
     },
   };

@@ -13,7 +13,8 @@ const WORD = /[\p{L}\p{M}\p{N}]+/gu;
  * decides how hits look and escapes the text itself.
  */
 export function snippet(text: string, words: readonly string[], size = 160): Piece[] {
-  const isHit = (word: string) => termsOf(word).some((term) => words.some((wanted) => term.startsWith(wanted)));
+  const isHit = (word: string) =>
+    termsOf(word).some((term) => words.some((wanted) => term.startsWith(wanted)));
   const hits = [...text.matchAll(WORD)].filter(([word]) => isHit(word));
   const start = wordStart(text, Math.max((hits[0]?.index ?? 0) - Math.floor(size / 4), 0));
   const end = Math.min(start + size, text.length);

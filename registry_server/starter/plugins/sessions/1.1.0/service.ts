@@ -129,7 +129,9 @@ export function createSessionsService(dependencies: SessionsDependencies) {
       const before = (days: number) => new Date(now.getTime() - days * DAY_MS).toISOString();
       const result = await db
         .deleteFrom("sessions")
-        .where((eb) => eb.or([eb("seen_at", "<=", before(idleDays)), eb("created_at", "<=", before(maxDays))]))
+        .where((eb) =>
+          eb.or([eb("seen_at", "<=", before(idleDays)), eb("created_at", "<=", before(maxDays))]),
+        )
         .executeTakeFirst();
       return Number(result.numDeletedRows);
     },

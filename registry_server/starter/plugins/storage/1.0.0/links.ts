@@ -12,7 +12,9 @@ export function verifyKey(key: string, query: URLSearchParams, secret: string, n
   const expires = Number(query.get("expires"));
   const given = Buffer.from(query.get("signature") ?? "", "base64url");
   const expected = digest(key, expires, secret);
-  return given.length === expected.length && timingSafeEqual(given, expected) && now.getTime() < expires * 1000;
+  return (
+    given.length === expected.length && timingSafeEqual(given, expected) && now.getTime() < expires * 1000
+  );
 }
 
 function digest(key: string, expires: number, secret: string): Buffer {

@@ -96,7 +96,11 @@ export function createStorageService(dependencies: StorageDependencies): Storage
       const entries = await readdir(start, { recursive: true, withFileTypes: true }).catch(() => []);
       return entries
         .filter((entry) => entry.isFile())
-        .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1).replaceAll("\\", "/"))
+        .map((entry) =>
+          join(entry.parentPath, entry.name)
+            .slice(root.length + 1)
+            .replaceAll("\\", "/"),
+        )
         .filter((key) => keyProblem(key) === null)
         .sort();
     },

@@ -49,7 +49,10 @@ export interface StripeService {
   createCheckout(request: CheckoutRequest): Promise<Checkout>;
   /** Where a customer changes their card and subscription; send them there at once, it expires. */
   createPortal(customerId: string, returnUrl: string): Promise<string>;
-  /** Checks the signature and emits `stripe.<type>`, once for each event. `body` is the request as it came, not parsed. */
+  /**
+   * Checks the signature and emits `stripe.<type>`, once for each event. `body` is the request as it
+   * came, not parsed.
+   */
   handleWebhook(body: string, signature: string | null): Promise<HandledEvent>;
 }
 
@@ -87,7 +90,10 @@ export function createStripeService(dependencies: StripeDependencies): StripeSer
     },
 
     async createPortal(customerId, returnUrl) {
-      const session = await stripe.billingPortal.sessions.create({ customer: customerId, return_url: returnUrl });
+      const session = await stripe.billingPortal.sessions.create({
+        customer: customerId,
+        return_url: returnUrl,
+      });
       return session.url;
     },
 

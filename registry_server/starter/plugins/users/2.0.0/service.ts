@@ -55,7 +55,10 @@ export function createUsersService({ db, errors, emit }: UsersDependencies) {
     db.selectFrom("users").selectAll().where(column, "=", value).executeTakeFirst();
 
   async function toUsers(rows: Row[]): Promise<User[]> {
-    const roles = await rolesOf(db, rows.map((row) => row.id));
+    const roles = await rolesOf(
+      db,
+      rows.map((row) => row.id),
+    );
     return rows.map((row) => toUser(row, roles.get(row.id) ?? []));
   }
 

@@ -134,7 +134,9 @@ export function createWebhooksService(dependencies: WebhooksDependencies) {
     /** Puts an event into the queue of every receiver that wants it; returns how many those are. */
     async publish(event: string, data: unknown, now = new Date()): Promise<number> {
       const endpoints = await db.selectFrom("webhook_endpoints").selectAll().execute();
-      const receivers = endpoints.map(toEndpoint).filter(({ events }) => events.includes("*") || events.includes(event));
+      const receivers = endpoints
+        .map(toEndpoint)
+        .filter(({ events }) => events.includes("*") || events.includes(event));
       if (receivers.length === 0) return 0;
       const body = JSON.stringify({ event, createdAt: now.toISOString(), data });
       await db

@@ -11,7 +11,10 @@ export function targetProblem(text: string, allowPrivate = false): string | null
 }
 
 function isPrivateHost(hostname: string): boolean {
-  const host = hostname.replace(/^\[|\]$/g, "").replace(/\.$/, "").toLowerCase();
+  const host = hostname
+    .replace(/^\[|\]$/g, "")
+    .replace(/\.$/, "")
+    .toLowerCase();
   if (isIP(host) === 4) return isPrivateV4(host);
   // Public services have names; no IPv6 address needs to be allowed for them.
   if (isIP(host) === 6) return true;

@@ -33,7 +33,8 @@ test("entries are found by actor, action and target, newest first", async () => 
 
 test("pages follow one another", async () => {
   const entries = [];
-  for (const id of [1, 2, 3]) entries.push(await audit.record({ actor: "ada", action: "page.created", target: `page:${id}` }));
+  for (const id of [1, 2, 3])
+    entries.push(await audit.record({ actor: "ada", action: "page.created", target: `page:${id}` }));
   const page = await audit.list({ limit: 2 });
   expect(page).toEqual([entries[2]!, entries[1]!]);
   expect(await audit.list({ limit: 2, before: page[1]!.id })).toEqual([entries[0]!]);

@@ -37,7 +37,8 @@ test("entries are found by actor, action and target, newest first", async () => 
 
 test("pages follow one another", async () => {
   const entries = [];
-  for (const id of [1, 2, 3]) entries.push(await audit.record({ actor: "ada", action: "page.created", target: `page:${id}` }));
+  for (const id of [1, 2, 3])
+    entries.push(await audit.record({ actor: "ada", action: "page.created", target: `page:${id}` }));
   const page = await audit.list({ limit: 2 });
   expect(page).toEqual([entries[2]!, entries[1]!]);
   expect(await audit.list({ limit: 2, before: page[1]!.id })).toEqual([entries[0]!]);
@@ -90,7 +91,10 @@ describe("the chain", () => {
 
   test("begins after entries from before there was one", async () => {
     const old = { id: "0", at: "", actor: "ada", action: "page.created", target: null, details: "{}" };
-    await db.insertInto("audit_entries").values({ ...old, previous_hash: null, hash: null }).execute();
+    await db
+      .insertInto("audit_entries")
+      .values({ ...old, previous_hash: null, hash: null })
+      .execute();
     await record(1);
     expect(await audit.verify()).toEqual({ checked: 1, brokenAt: null });
   });

@@ -16,7 +16,10 @@ beforeEach(() => {
       findById: async (id) => known.get(id) ?? null,
       verifyPassword: async (email, given) => (email === ada.email && given === password ? ada : null),
     },
-    tokens: createTokens({ secret: crypto.randomUUID() + crypto.randomUUID(), issuer: "https://example.org" }),
+    tokens: createTokens({
+      secret: crypto.randomUUID() + crypto.randomUUID(),
+      issuer: "https://example.org",
+    }),
     errors,
   });
 });

@@ -56,7 +56,9 @@ test("signing out ends one sign-in, signing out everywhere ends all", async () =
 
 test("the table holds no token that could be used", async () => {
   const { token } = await tokens.issue("user-1", now);
-  expect(JSON.stringify(await db.selectFrom("auth_refresh_tokens").selectAll().execute())).not.toContain(token);
+  expect(JSON.stringify(await db.selectFrom("auth_refresh_tokens").selectAll().execute())).not.toContain(
+    token,
+  );
 });
 
 test("what has expired is forgotten", async () => {

@@ -19,7 +19,10 @@ beforeEach(async () => {
       findById: async (id) => known.get(id) ?? null,
       verifyPassword: async (email, given) => (email === ada.email && given === password ? ada : null),
     },
-    tokens: createTokens({ secret: crypto.randomUUID() + crypto.randomUUID(), issuer: "https://example.org" }),
+    tokens: createTokens({
+      secret: crypto.randomUUID() + crypto.randomUUID(),
+      issuer: "https://example.org",
+    }),
     refreshTokens: createRefreshTokens(await openDatabase<DB>(createTable), 30),
     errors,
   });

@@ -77,7 +77,9 @@ describe("replacing the key", () => {
 });
 
 test("a short secret is refused at the start", () => {
-  expect(() => createTokens({ ...config, keys: [key, { ...key, secret: "too short" }] })).toThrow("at least 32 bytes");
+  expect(() => createTokens({ ...config, keys: [key, { ...key, secret: "too short" }] })).toThrow(
+    "at least 32 bytes",
+  );
 });
 
 test("two keys of one name are refused at the start", () => {

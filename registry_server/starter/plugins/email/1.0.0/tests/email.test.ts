@@ -23,7 +23,9 @@ describe("a message", () => {
   });
 
   test("cannot smuggle a header into its subject", () => {
-    expect(messageProblem({ ...message, subject: "Hello\r\nBcc: everyone@example.org" })).toBe("A subject is one line.");
+    expect(messageProblem({ ...message, subject: "Hello\r\nBcc: everyone@example.org" })).toBe(
+      "A subject is one line.",
+    );
   });
 
   test("has at most 50 recipients", () => {

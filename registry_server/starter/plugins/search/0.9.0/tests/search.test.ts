@@ -11,8 +11,18 @@ const idsFor = async (text: string, collection?: string) =>
 
 beforeEach(async () => {
   search = createSearchService(await openDatabase<DB>(createSearch));
-  await search.put({ id: "page:1", collection: "pages", title: "Bread", body: "Flour, water, salt and time." });
-  await search.put({ id: "page:2", collection: "pages", title: "Soup", body: "Water and salt. Eat it with bread." });
+  await search.put({
+    id: "page:1",
+    collection: "pages",
+    title: "Bread",
+    body: "Flour, water, salt and time.",
+  });
+  await search.put({
+    id: "page:2",
+    collection: "pages",
+    title: "Soup",
+    body: "Water and salt. Eat it with bread.",
+  });
   await search.put({ id: "note:1", collection: "notes", title: "Shopping", body: "Salt, café au lait" });
 });
 

@@ -12,8 +12,18 @@ const idsFor = async (text: string, collection?: string) =>
 
 beforeEach(async () => {
   search = createSearchService(await openDatabase<DB>(createSearch, addLength));
-  await search.put({ id: "page:1", collection: "pages", title: "Bread", body: "Flour, water, salt and time." });
-  await search.put({ id: "page:2", collection: "pages", title: "Soup", body: "Water and salt. Eat it with bread." });
+  await search.put({
+    id: "page:1",
+    collection: "pages",
+    title: "Bread",
+    body: "Flour, water, salt and time.",
+  });
+  await search.put({
+    id: "page:2",
+    collection: "pages",
+    title: "Soup",
+    body: "Water and salt. Eat it with bread.",
+  });
   await search.put({ id: "note:1", collection: "notes", title: "Shopping", body: "Salt, café au lait" });
 });
 
@@ -32,7 +42,7 @@ test("every word must be there", async () => {
 });
 
 test("the last word may still be unfinished, the others may not", async () => {
-  expect(await idsFor("salt brea")).toEqual(["page:2"]);
+  expect(await idsFor("eat brea")).toEqual(["page:2"]);
   expect(await idsFor("sal bread")).toEqual([]);
   expect(await idsFor("brea ")).toEqual([]);
   expect(await search.find("brea", { prefix: false })).toEqual([]);
@@ -48,10 +58,19 @@ test("a hit shows where its words are", async () => {
 
 test("records from before lengths were kept get theirs", async () => {
   const old = await openDatabase<any>(createSearch);
-  await old.insertInto("search_documents").values({ id: "1", collection: "pages", title: "", body: "" }).execute();
-  await old.insertInto("search_documents").values({ id: "2", collection: "pages", title: "", body: "" }).execute();
+  await old
+    .insertInto("search_documents")
+    .values({ id: "1", collection: "pages", title: "", body: "" })
+    .execute();
+  await old
+    .insertInto("search_documents")
+    .values({ id: "2", collection: "pages", title: "", body: "" })
+    .execute();
   const term = (name: string, weight: number) => ({ term: name, document_id: "1", weight });
-  await old.insertInto("search_terms").values([term("bread", 5), term("salt", 1)]).execute();
+  await old
+    .insertInto("search_terms")
+    .values([term("bread", 5), term("salt", 1)])
+    .execute();
   await addLength.up(old);
   expect(await old.selectFrom("search_documents").select("length").orderBy("id").execute()).toEqual([
     { length: 6 },

@@ -23,15 +23,16 @@ describe("ranking", () => {
     length: 100,
     ...changes,
   });
-  const best = (...matches: Match[]) => rank(matches, { documents: 10, averageLength: 100 }).map(([id]) => id);
+  const best = (...matches: Match[]) =>
+    rank(matches, { documents: 10, averageLength: 100 }).map(([id]) => id);
 
   test("prefers a rare word", () => {
     expect(best(match("a"), match("b"), match("c", { word: "rye" }))).toEqual(["c", "a", "b"]);
   });
 
   test("prefers more of a word, but not without end", () => {
-    const [[, few], [, many], [, very]] = [1, 10, 100].map((weight) =>
-      rank([match("a", { weight })], { documents: 10, averageLength: 100 })[0]!,
+    const [[, few], [, many], [, very]] = [1, 10, 100].map(
+      (weight) => rank([match("a", { weight })], { documents: 10, averageLength: 100 })[0]!,
     ) as [[string, number], [string, number], [string, number]];
     expect(many).toBeGreaterThan(few);
     expect(very - many).toBeLessThan(many - few);

@@ -11,12 +11,7 @@ export async function up(db: Kysely<any>): Promise<void> {
     .addColumn("created_at", "text", (column) => column.notNull())
     .addColumn("seen_at", "text", (column) => column.notNull())
     .execute();
-  await db.schema
-    .createIndex("sessions_user")
-    .ifNotExists()
-    .on("sessions")
-    .column("user_id")
-    .execute();
+  await db.schema.createIndex("sessions_user").ifNotExists().on("sessions").column("user_id").execute();
 }
 
 export async function down(db: Kysely<any>): Promise<void> {

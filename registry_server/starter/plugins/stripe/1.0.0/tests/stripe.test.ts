@@ -35,7 +35,11 @@ const request = {
 
 describe("a checkout", () => {
   test("is made at Stripe, once for each key", async () => {
-    const checkout = await service.createCheckout({ ...request, reference: "order-42", idempotencyKey: "order-42" });
+    const checkout = await service.createCheckout({
+      ...request,
+      reference: "order-42",
+      idempotencyKey: "order-42",
+    });
     expect(checkout).toEqual({ id: "session-1", url: "https://checkout.example.org/session-1" });
     expect(created[0]).toMatchObject([
       { mode: "payment", line_items: [{ price: "price-1", quantity: 1 }], client_reference_id: "order-42" },

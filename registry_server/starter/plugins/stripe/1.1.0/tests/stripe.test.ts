@@ -25,7 +25,11 @@ beforeEach(async () => {
     return { id: "session-1", url: "https://checkout.example.org/session-1" };
   };
   const sessions = { create };
-  const stripe = { webhooks: client.webhooks, checkout: { sessions }, billingPortal: { sessions } } as unknown as StripeClient;
+  const stripe = {
+    webhooks: client.webhooks,
+    checkout: { sessions },
+    billingPortal: { sessions },
+  } as unknown as StripeClient;
   service = createStripeService({
     stripe,
     webhookSecret,
@@ -47,7 +51,11 @@ const request = {
 
 describe("a checkout", () => {
   test("is made at Stripe, once for each key", async () => {
-    const checkout = await service.createCheckout({ ...request, reference: "order-42", idempotencyKey: "order-42" });
+    const checkout = await service.createCheckout({
+      ...request,
+      reference: "order-42",
+      idempotencyKey: "order-42",
+    });
     expect(checkout).toEqual({ id: "session-1", url: "https://checkout.example.org/session-1" });
     expect(created[0]).toMatchObject([
       { mode: "payment", line_items: [{ price: "price-1", quantity: 1 }], client_reference_id: "order-42" },
@@ -62,7 +70,9 @@ describe("a checkout", () => {
 });
 
 test("the portal is opened for a customer", async () => {
-  expect(await service.createPortal("customer-1", "https://example.org/")).toBe("https://checkout.example.org/session-1");
+  expect(await service.createPortal("customer-1", "https://example.org/")).toBe(
+    "https://checkout.example.org/session-1",
+  );
   expect(created).toEqual([[{ customer: "customer-1", return_url: "https://example.org/" }]]);
 });
 

@@ -29,12 +29,16 @@ describe("accounts", () => {
 
   test("one address belongs to one account", async () => {
     await users.create(ada);
-    await expect(users.create({ email: "Ada@Example.org", name: "Other" })).rejects.toMatchObject({ status: 409 });
+    await expect(users.create({ email: "Ada@Example.org", name: "Other" })).rejects.toMatchObject({
+      status: 409,
+    });
   });
 
   test("what is no address or no name is refused", async () => {
     await expect(users.create({ email: "ada", name: "Ada" })).rejects.toMatchObject({ status: 400 });
-    await expect(users.create({ email: "ada@example.org", name: "  " })).rejects.toMatchObject({ status: 400 });
+    await expect(users.create({ email: "ada@example.org", name: "  " })).rejects.toMatchObject({
+      status: 400,
+    });
   });
 
   test("an update keeps what it does not name", async () => {

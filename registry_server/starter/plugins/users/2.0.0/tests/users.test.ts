@@ -31,7 +31,9 @@ describe("accounts", () => {
 
   test("one address belongs to one account", async () => {
     await users.create(ada);
-    await expect(users.create({ email: "Ada@Example.org", name: "Other" })).rejects.toMatchObject({ status: 409 });
+    await expect(users.create({ email: "Ada@Example.org", name: "Other" })).rejects.toMatchObject({
+      status: 409,
+    });
     expect(await users.count()).toBe(1);
   });
 
@@ -43,7 +45,12 @@ describe("accounts", () => {
   test("an update keeps what it does not name", async () => {
     const user = await users.create({ ...ada, roles: ["editor"] });
     const changed = await users.update(user.id, { name: "Ada Lovelace" });
-    expect(changed).toMatchObject({ id: user.id, email: user.email, name: "Ada Lovelace", roles: ["editor"] });
+    expect(changed).toMatchObject({
+      id: user.id,
+      email: user.email,
+      name: "Ada Lovelace",
+      roles: ["editor"],
+    });
   });
 
   test("an update cannot take another account's address", async () => {
@@ -97,7 +104,14 @@ describe("roles", () => {
 
   test("the single role of version 1 is kept", async () => {
     const old = await openDatabase<any>(createUsers, addRole);
-    const row = { id: "1", email: "old@example.org", name: "Old", role: "editor", created_at: "", updated_at: "" };
+    const row = {
+      id: "1",
+      email: "old@example.org",
+      name: "Old",
+      role: "editor",
+      created_at: "",
+      updated_at: "",
+    };
     await old.insertInto("users").values(row).execute();
     await createUserRoles.up(old);
     await addDeactivatedAt.up(old);

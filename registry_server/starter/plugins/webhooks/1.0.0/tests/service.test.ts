@@ -41,7 +41,11 @@ test("an event reaches those who want it, signed with their secret", async () =>
 
   const [request] = requests;
   expect(request?.url).toBe(endpoint.url);
-  expect(JSON.parse(request?.body ?? "")).toEqual({ event: "order.paid", createdAt: now.toISOString(), data: { id: 42 } });
+  expect(JSON.parse(request?.body ?? "")).toEqual({
+    event: "order.paid",
+    createdAt: now.toISOString(),
+    data: { id: 42 },
+  });
   expect(verifySignature(request!.body, request!.headers.get("webhook-signature")!, secret, now)).toBe(true);
 });
 
@@ -90,5 +94,7 @@ test("the list of receivers does not tell their secrets", async () => {
 test("a receiver inside the own network, or one that wants nothing, is refused", async () => {
   const inside = { ...endpoint, url: "https://169.254.169.254/" };
   await expect(webhooks.addEndpoint(inside, "ada")).rejects.toMatchObject({ status: 400 });
-  await expect(webhooks.addEndpoint({ ...endpoint, events: [] }, "ada")).rejects.toMatchObject({ status: 400 });
+  await expect(webhooks.addEndpoint({ ...endpoint, events: [] }, "ada")).rejects.toMatchObject({
+    status: 400,
+  });
 });

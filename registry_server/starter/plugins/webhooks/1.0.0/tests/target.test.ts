@@ -35,6 +35,8 @@ test("for development the own machine is allowed, but nothing that is not HTTP",
 });
 
 test("waiting times double, up to six hours", () => {
-  expect([1, 2, 3, 20].map((attempts) => delayAfter(attempts, 0))).toEqual([30_000, 60_000, 120_000, 21_600_000]);
+  expect([1, 2, 3, 20].map((attempts) => delayAfter(attempts, 0))).toEqual([
+    30_000, 60_000, 120_000, 21_600_000,
+  ]);
   expect(delayAfter(1, 1)).toBe(22_500);
 });

@@ -1,0 +1,47 @@
+"""The state-changing calls of a commit, one method each; tests stop before the n-th of them."""
+
+import os
+import shutil
+from pathlib import Path
+
+
+class Disk:
+    """Durable file operations: what a method did is on the disk when `sync` of its folder returns."""
+
+    def make_folder(self, path: Path) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+
+    def write(self, path: Path, data: bytes) -> None:
+        """A new file, mode 0644, fsynced; refuses to follow a link or replace a file."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+        descriptor = os.open(path, flags, 0o644)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def make_executable(self, path: Path) -> None:
+        path.chmod(0o755)
+
+    def move(self, source: Path, target: Path) -> None:
+        """Within one file system; replaces a file, never a folder with contents."""
+        source.replace(target)
+
+    def unlink(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+
+    def remove_folder(self, path: Path) -> None:
+        shutil.rmtree(path, ignore_errors=True)
+
+    def sync(self, folder: Path) -> None:
+        """Makes names in `folder` durable; file systems that cannot do it are left alone."""
+        try:
+            descriptor = os.open(folder, os.O_RDONLY)
+        except OSError:
+            return
+        try:
+            os.fsync(descriptor)
+        except OSError:
+            return
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,95 @@
+"""What is in this project: every plugin with its release, why it is here, and what is wrong or newer."""
+
+from collections.abc import Collection
+
+from msgspec import Struct
+
+from donkeytui.events import Report, silent
+from donkeytui.operations.install import open_project
+from donkeytui.project.lockfile import LockedPlugin
+from donkeytui.project.snapshot import ProjectSnapshot
+from donkeytui.session import Session
+from registry_server.contract.ranges import max_satisfying, parse_range
+from registry_server.contract.versions import parse_version
+from registry_server.contract.wire import PluginDocument, Release
+
+
+class InstalledPlugin(Struct, frozen=True, kw_only=True):
+    name: str
+    version: str
+    range: str | None
+    """What the user asked for; None for what others brought in."""
+    needed_by: tuple[str, ...]
+    newest_in_range: str
+    """Newest release the user's and all dependents' ranges allow; the version itself when there is none."""
+    newest: str
+    """Latest release of the registry; empty when the catalogue does not know the plugin."""
+    problems: tuple[str, ...]
+    """Of: missing, edited, yanked, deprecated, unknown."""
+
+    @property
+    def has_update(self) -> bool:
+        return self.newest_in_range != self.version
+
+
+class InstalledList(Struct, frozen=True, kw_only=True):
+    root: str
+    plugins_root: str
+    plugins: tuple[InstalledPlugin, ...]
+    yours: tuple[str, ...]
+    """Plugins in the folder that were not installed by us; never touched."""
+
+
+async def list_installed(session: Session, report: Report = silent) -> InstalledList:
+    """From project and catalogue alone; never syncs. Raises what `open_project` raises."""
+    snapshot = await open_project(session, report)
+    return await session.in_thread(installed_list, session, snapshot)
+
+
+def installed_list(session: Session, snapshot: ProjectSnapshot) -> InstalledList:
+    lockfile = snapshot.lockfile
+    documents = session.catalogue.get_many(list(lockfile.plugins)) if lockfile.plugins else {}
+    edited, missing = snapshot.edited(), snapshot.missing()
+    return InstalledList(
+        root=str(snapshot.root),
+        plugins_root=snapshot.plugins_root,
+        plugins=tuple(
+            _installed(snapshot, name, documents.get(name), is_edited=name in edited, is_missing=name in missing)
+            for name in lockfile.plugins
+        ),
+        yours=tuple(snapshot.yours()),
+    )
+
+
+def _installed(
+    snapshot: ProjectSnapshot, name: str, document: PluginDocument | None, *, is_edited: bool, is_missing: bool
+) -> InstalledPlugin:
+    locked = snapshot.lockfile.plugins[name]
+    dependents = snapshot.lockfile.dependents(name)
+    release = next((r for r in document.versions if r.version == locked.version), None) if document else None
+    flags = {
+        "missing": is_missing,
+        "edited": is_edited,
+        "yanked": release is not None and release.yanked,
+        "deprecated": release is not None and release.deprecated,
+        "unknown": release is None,
+    }
+    ranges = [snapshot.lockfile.plugins[other].dependencies[name] for other in dependents]
+    return InstalledPlugin(
+        name=name,
+        version=locked.version,
+        range=locked.range,
+        needed_by=tuple(dependents),
+        newest_in_range=_newest_in(locked, ranges, document.versions if document else ()),
+        newest=document.latest_version if document else "",
+        problems=tuple(flag for flag, is_set in flags.items() if is_set),
+    )
+
+
+def _newest_in(locked: LockedPlugin, ranges: Collection[str], releases: Collection[Release]) -> str:
+    wanted = [parse_range(text) for text in (*([locked.range] if locked.range else []), *ranges)]
+    usable = [parse_version(r.version) for r in releases if not (r.yanked or r.deprecated)]
+    fitting = [version for version in usable if all(range_.allows(version) for range_ in wanted)]
+    best = max_satisfying(fitting, wanted[0]) if wanted else None
+    is_newer = best is not None and best > parse_version(locked.version)
+    return best.text if best and is_newer else locked.version

@@ -1,0 +1,1 @@
+"""A DonkeyLabs project on disk: what it looks like now, and text edits to its files."""

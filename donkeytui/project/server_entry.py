@@ -1,0 +1,35 @@
+"""The lines a server entry needs to import and register plugins, exactly as they should be written."""
+
+import posixpath
+
+from msgspec import Struct
+
+from registry_server.contract.definition import Definition
+
+
+class Registration(Struct, frozen=True, kw_only=True):
+    """What to add to the server entry for one plugin."""
+
+    name: str
+    import_line: str
+    register_line: str
+
+
+def registration(name: str, definition: Definition, *, entry: str, plugins_root: str) -> Registration:
+    """`entry` and `plugins_root` are relative to the project, with `/`."""
+    folder = posixpath.relpath(f"{plugins_root}/{name}", posixpath.dirname(entry) or ".")
+    module = folder if folder.startswith("..") else f"./{folder}"
+    exported = definition.export_name
+    if exported in ("", "default"):
+        local = f"{_camel(name)}Plugin"
+        import_line = f'import {local} from "{module}";'
+    else:
+        local = exported
+        import_line = f'import {{ {exported} }} from "{module}";'
+    argument = f"{local}({{ /* config */ }})" if definition.is_factory else local
+    return Registration(name=name, import_line=import_line, register_line=f"server.registerPlugin({argument});")
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("-")
+    return first + "".join(part[:1].upper() + part[1:] for part in rest)
