@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from registry_server.embedded import Embedded, open_embedded
+from registry_server.embedded import Embedded, open_embedded, serve_on_port
 
 BASE_URL = "http://embedded.invalid"
 """Never resolved; `.invalid` is reserved, so that a mistake cannot reach a real host."""
@@ -135,6 +135,11 @@ async def running(data: Path, clock: Callable[[], datetime] | None = None) -> As
             yield embedded
     finally:
         await asyncio.to_thread(embedded.close)
+
+
+async def serve(data: Path, *, host: str, port: int, on_ready: Callable[[], None]) -> None:
+    """The embedded registry of `data` on a port. Raises `OSError` when the port cannot be had."""
+    await serve_on_port(data, host=host, port=port, on_ready=on_ready)
 
 
 @contextlib.asynccontextmanager

@@ -92,3 +92,13 @@ class OfflineMissing(ProblemError):
 
     code = "offline-missing"
     exit_status = 3
+
+
+class PortUnavailable(ProblemError):
+    code = "port-unavailable"
+
+
+class PackageRefused(ProblemError):
+    """A dry run: the registry would not take the package."""
+
+    code = "package-refused"

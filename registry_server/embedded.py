@@ -35,3 +35,20 @@ class Embedded:
 def open_embedded(data: Path, clock: Clock = now_utc) -> Embedded:
     """Raises `RegistryBusy` or `RegistryDamaged` when the folder cannot be used."""
     return Embedded(open_registry(data, clock))
+
+
+async def serve_on_port(data: Path, *, host: str, port: int, on_ready: Callable[[], None]) -> None:
+    """The embedded registry for the neighbours, until SIGINT or SIGTERM.
+
+    Reading is open to all; writing over the port needs a token, because a port has no owner.
+    Raises `OSError` when the port cannot be had.
+    """
+    from registry_server.http.serve import serve
+
+    registry = open_registry(data)
+    try:
+        if starter.is_due(registry):
+            starter.publish_starter(registry, lambda _name, _done, _total: None)
+        await serve(registry, host=host, port=port, on_ready=on_ready)
+    finally:
+        registry.close()

@@ -246,7 +246,9 @@ class _Reader:
     def ranges(self, document: dict[str, object], key: str) -> dict[str, str]:
         value = self.mapping(document, key)
         if len(value) > REQUIREMENTS_MAX:
-            self.add("manifest-field", f"`{key}` has {len(value)} entries, at most {REQUIREMENTS_MAX} are allowed")
+            self.add(
+                "manifest-field", f"`{key}` has {len(value)} entries, at most {REQUIREMENTS_MAX} are allowed"
+            )
         pairs = list(value.items())[:REQUIREMENTS_MAX]
         for name, text in pairs:
             if not isinstance(text, str):
@@ -265,7 +267,9 @@ class _Reader:
         if not name:
             self.add("manifest-name", "`name` is missing")
         elif not is_name(name):
-            self.add("manifest-name", f"`{name}` is not a plugin name", "lower case, digits, dashes; or camelCase")
+            self.add(
+                "manifest-name", f"`{name}` is not a plugin name", "lower case, digits, dashes; or camelCase"
+            )
 
     def check_version(self, version: str) -> None:
         if not version:

@@ -23,7 +23,9 @@ _SECRETS = (
     ("a registry token", re.compile(r"\bdkt_[0-9A-Za-z]{36}\b")),
 )
 _SECRET_NAME = re.compile(r"(?i)(?:password|passwd|secret|api_?key|private_?key|access_?token)\Z")
-_PLACEHOLDER = re.compile(r"(?i)\A(?:|.{0,7}|.*(?:example|changeme|your[-_ ]|test|dummy|placeholder|<|\*{3}).*)\Z")
+_PLACEHOLDER = re.compile(
+    r"(?i)\A(?:|.{0,7}|.*(?:example|changeme|your[-_ ]|test|dummy|placeholder|<|\*{3}).*)\Z"
+)
 
 
 def scan_source(path: str, source: Source) -> Iterator[Finding]:

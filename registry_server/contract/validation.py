@@ -10,7 +10,13 @@ from pathlib import PurePosixPath
 from msgspec import Struct
 
 from registry_server.contract.archive import Entries
-from registry_server.contract.definition import Definition, Import, exported_names, read_definitions, read_imports
+from registry_server.contract.definition import (
+    Definition,
+    Import,
+    exported_names,
+    read_definitions,
+    read_imports,
+)
 from registry_server.contract.manifest import (
     FRAMEWORK_MANIFEST_PATH,
     MANIFEST_PATH,
@@ -28,7 +34,17 @@ TEXT_SCAN_MAX_BYTES = 1 << 20
 _PEERS = frozenset(("@donkeylabs/server", "zod", "kysely", "bun", "typescript"))
 _SOURCES = (".ts", ".tsx", ".mts", ".cts", ".js", ".mjs", ".cjs")
 _REFUSED_NAMES = frozenset(
-    (".npmrc", "bunfig.toml", ".env", ".cursor", ".vscode", ".idea", ".claude", ".mcp.json", ".aider.conf.yml")
+    (
+        ".npmrc",
+        "bunfig.toml",
+        ".env",
+        ".cursor",
+        ".vscode",
+        ".idea",
+        ".claude",
+        ".mcp.json",
+        ".aider.conf.yml",
+    )
 )
 _REFUSED_ANYWHERE = frozenset(("node_modules",))
 
@@ -55,7 +71,9 @@ def check_package(entries: Entries) -> PackageCheck:
         manifest = reading.manifest
         findings += reading.findings
     else:
-        findings.append(_finding("error", "missing-file", "there is no package.json", hint="donkeytui validate --help"))
+        findings.append(
+            _finding("error", "missing-file", "there is no package.json", hint="donkeytui validate --help")
+        )
     framework_manifest, more = _framework_manifest(entries)
     findings += more
     findings += _check_names(entries)
@@ -76,9 +94,7 @@ def check_package(entries: Entries) -> PackageCheck:
     )
 
 
-def check_migrations_kept(
-    before: Mapping[str, str], now: Mapping[str, str], version: str
-) -> list[Finding]:
+def check_migrations_kept(before: Mapping[str, str], now: Mapping[str, str], version: str) -> list[Finding]:
     """Migrations that were released must stay as they are: path -> integrity, earlier and now.
 
     The framework remembers an applied migration by its file name: a changed one would never run, a
@@ -137,7 +153,9 @@ def _check_definition(text: str, manifest: Manifest | None) -> tuple[Definition 
         reading = read_definitions(text)
     except InvalidPackage as error:
         problem = error.problem
-        return None, [_finding("error", "source-unreadable", problem.detail, path=ENTRY_POINT, hint=problem.hint)]
+        return None, [
+            _finding("error", "source-unreadable", problem.detail, path=ENTRY_POINT, hint=problem.hint)
+        ]
     findings = [
         _finding("error", "definition-unclear", fault.text, path=ENTRY_POINT, line=fault.line)
         for fault in reading.faults
@@ -148,7 +166,12 @@ def _check_definition(text: str, manifest: Manifest | None) -> tuple[Definition 
     if reading.definitions:
         lines = ", ".join(str(definition.line) for definition in reading.definitions)
         findings.append(
-            _finding("error", "definition-count", f"there are several plugin definitions (lines {lines})", path=ENTRY_POINT)
+            _finding(
+                "error",
+                "definition-count",
+                f"there are several plugin definitions (lines {lines})",
+                path=ENTRY_POINT,
+            )
         )
     elif not findings:
         findings.append(
@@ -166,7 +189,9 @@ def _check_definition(text: str, manifest: Manifest | None) -> tuple[Definition 
 def _judge_definition(definition: Definition, manifest: Manifest | None) -> Iterator[Finding]:
     line = definition.line
     if not definition.has_service:
-        yield _finding("error", "service-missing", "the definition has no `service`", path=ENTRY_POINT, line=line)
+        yield _finding(
+            "error", "service-missing", "the definition has no `service`", path=ENTRY_POINT, line=line
+        )
     wanted = f"{_camel(definition.name)}Plugin"
     if definition.export_name != wanted:
         yield _finding(
@@ -248,7 +273,9 @@ def _check_sources(
 
 def _check_import(path: str, found: Import) -> Iterator[Finding]:
     if not found.is_literal:
-        yield _finding("warning", "dynamic-import", "`import()` of a computed name", path=path, line=found.line)
+        yield _finding(
+            "warning", "dynamic-import", "`import()` of a computed name", path=path, line=found.line
+        )
     elif found.module.startswith(".") and _leaves(path, found.module):
         yield _finding(
             "error",
@@ -259,7 +286,9 @@ def _check_import(path: str, found: Import) -> Iterator[Finding]:
             hint="only the folder is installed; move the code into it, or make it a dependency",
         )
     elif found.module in ("child_process", "node:child_process"):
-        yield _finding("warning", "child-process", "starts other programs (child_process)", path=path, line=found.line)
+        yield _finding(
+            "warning", "child-process", "starts other programs (child_process)", path=path, line=found.line
+        )
 
 
 def _leaves(path: str, module: str) -> bool:
@@ -298,9 +327,7 @@ def _check_migrations(entries: Entries) -> Iterator[Finding]:
         if not path.startswith("migrations/"):
             continue
         if not path.endswith(".ts") or path.count("/") > 1:
-            yield _finding(
-                "error", "migration-form", "only .ts files directly in migrations/ run", path=path
-            )
+            yield _finding("error", "migration-form", "only .ts files directly in migrations/ run", path=path)
             continue
         try:
             names = exported_names(_text(entries, path))
@@ -314,11 +341,19 @@ def _check_company(entries: Entries, manifest: Manifest | None) -> Iterator[Find
     """What users of a plugin expect beside its code."""
     present = {path.casefold() for path in entries}
     if "readme.md" not in present:
-        yield _finding("warning", "readme-missing", "there is no README.md", hint="say what it does and how to use it")
-    if not any(path.startswith(("license", "licence")) for path in present) and not (manifest and manifest.license):
-        yield _finding("warning", "license-missing", "there is no licence", hint='add "license" and a LICENSE file')
+        yield _finding(
+            "warning", "readme-missing", "there is no README.md", hint="say what it does and how to use it"
+        )
+    if not any(path.startswith(("license", "licence")) for path in present) and not (
+        manifest and manifest.license
+    ):
+        yield _finding(
+            "warning", "license-missing", "there is no licence", hint='add "license" and a LICENSE file'
+        )
     if not any(_is_test(path) for path in present):
-        yield _finding("warning", "tests-missing", "there are no tests", hint="tests/*.test.ts run under bun test")
+        yield _finding(
+            "warning", "tests-missing", "there are no tests", hint="tests/*.test.ts run under bun test"
+        )
     if manifest and not manifest.description:
         yield _finding("warning", "description-missing", "there is no description", path=MANIFEST_PATH)
     if manifest and "-" in manifest.name:

@@ -1,0 +1,1 @@
+"""A few lines a verb: options, one operation, and how its result is printed."""

@@ -1,0 +1,80 @@
+"""The click group: aliases, "did you mean", and verbs that are imported only when they are called."""
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any
+
+import click
+
+from donkeytui.cli.invocation import Invocation, common_options, take_common
+
+VERBS = {
+    "search": ("find", "Find plugins."),
+    "info": ("find", "Show everything about a plugin."),
+    "install": ("change", "Add plugins to the project, or match its lockfile."),
+    "uninstall": ("change", "Remove plugins from the project."),
+    "update": ("change", "Move plugins to the newest releases within their ranges."),
+    "list": ("find", "Show what is installed in the project."),
+    "sync": ("find", "Bring the catalogue up to date."),
+    "validate": ("author", "Check a plugin's folder."),
+    "publish": ("author", "Check, pack and publish a plugin."),
+    "registry": ("registries", "Manage the registries this machine knows."),
+    "serve": ("registries", "Serve the embedded registry on a port."),
+}
+"""Verb -> module below `donkeytui.cli.commands`, and its line in the help."""
+
+ALIASES = {"add": "install", "remove": "uninstall", "rm": "uninstall", "ls": "list", "show": "info"}
+
+
+class VerbGroup(click.Group):
+    """Knows all verbs by name; a verb's module is loaded when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        name = ALIASES.get(cmd_name, cmd_name)
+        if name not in VERBS:
+            return None
+        command = getattr(import_module(f"donkeytui.cli.commands.{VERBS[name][0]}"), f"{name}_command")
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            near = get_close_matches(name, [*VERBS, *ALIASES], n=1, cutoff=0.6)
+            hint = f" Did you mean `{near[0]}`?" if near else ""
+            ctx.fail(f"there is no verb `{name[:60]}`.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """From the table, so that the help loads no verb."""
+        with formatter.section("Verbs"):
+            formatter.write_dl([(name, words) for name, (_, words) in VERBS.items()])
+        with formatter.section("Aliases"):
+            formatter.write_dl([(alias, name) for alias, name in ALIASES.items()])
+
+
+def verb(**attributes: Any) -> Callable[[Callable[..., None]], click.Command]:
+    """A command with the common options, called with the invocation first."""
+
+    def decorate(function: Callable[..., None]) -> click.Command:
+        @click.pass_context
+        def callback(context: click.Context, /, **values: Any) -> None:
+            invocation = context.find_object(Invocation)
+            assert invocation is not None
+            function(invocation, **take_common(invocation, values))
+
+        callback.__doc__ = function.__doc__
+        parameters = getattr(function, "__click_params__", [])
+        callback.__click_params__ = list(parameters)  # type: ignore[attr-defined]
+        return click.command(context_settings=CONTEXT, **attributes)(common_options(callback))
+
+    return decorate
+
+
+CONTEXT: dict[str, Any] = {"help_option_names": ["--help", "-h"], "max_content_width": 100}

@@ -1,0 +1,13 @@
+"""python -m registry_server, and the console script registry-server."""
+
+import sys
+
+from registry_server.cli import run
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()
