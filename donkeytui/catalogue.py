@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -93,7 +94,8 @@ class Catalogue:
         """The plugin `name` stands for once case and dashes are ignored."""
         query = "SELECT name FROM plugins WHERE lookalike = ? AND document IS NOT NULL"
         rows = self._read(query, (lookalike_key(name),))
-        return rows[0][0] if rows else None
+        found: str | None = rows[0][0] if rows else None
+        return found
 
     def names(self) -> list[str]:
         rows = self._read("SELECT name FROM plugins WHERE document IS NOT NULL ORDER BY name")
@@ -143,9 +145,10 @@ class Catalogue:
 
     def _meta(self, key: str) -> str:
         rows = self._read("SELECT value FROM meta WHERE key = ?", (key,))
-        return rows[0][0] if rows else ""
+        value: str = rows[0][0] if rows else ""
+        return value
 
-    def _read(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[object, ...]]:  # type: ignore[type-arg]
+    def _read(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         with _translated():
             return self._open().execute(query, values).fetchall()
 
@@ -211,7 +214,9 @@ def _row(change: Change) -> tuple[str, str, int, int, str, int, bytes | None]:
     )
 
 
-def _put(connection: sqlite3.Connection, rows: list[tuple[str, str, int, int, str, int, bytes | None]]) -> None:
+def _put(
+    connection: sqlite3.Connection, rows: list[tuple[str, str, int, int, str, int, bytes | None]]
+) -> None:
     connection.executemany(
         "INSERT OR REPLACE INTO plugins (name, lookalike, serial, downloads, updated, featured, document)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",

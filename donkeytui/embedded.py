@@ -48,7 +48,9 @@ class _Exchange(httpx.AsyncByteStream):
         self._body = self._request_chunks()
         self._is_body_done = False
         self._is_closed = asyncio.Event()
-        self._head: asyncio.Future[tuple[int, list[tuple[bytes, bytes]]]] = asyncio.get_running_loop().create_future()
+        self._head: asyncio.Future[tuple[int, list[tuple[bytes, bytes]]]] = (
+            asyncio.get_running_loop().create_future()
+        )
         self._chunks: asyncio.Queue[bytes | None] = asyncio.Queue(_QUEUE_CHUNKS)
         self._task: asyncio.Task[None] | None = None
 

@@ -11,7 +11,9 @@ from msgspec import Struct
 
 from registry_server.contract.problems import Severity
 
-Stage = Literal["starter", "feed", "index", "resolve", "download", "verify", "stage", "commit", "pack", "upload"]
+Stage = Literal[
+    "starter", "feed", "index", "resolve", "download", "verify", "stage", "commit", "pack", "upload"
+]
 
 
 class StageStarted(Struct, frozen=True, kw_only=True, tag="started", tag_field="event"):

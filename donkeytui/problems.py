@@ -1,4 +1,4 @@
-"""Client-side ProblemError subclasses; those that cross the wire are in `registry_server.contract.problems`."""
+"""Client-side ProblemError subclasses; those that cross the wire are in the contract's `problems`."""
 
 from registry_server.contract.problems import ProblemError
 

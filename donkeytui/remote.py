@@ -175,5 +175,3 @@ def _cleaned(problem: Problem) -> Problem:
         detail=clean(problem.detail, 2000, multiline=True),
         hint=clean(problem.hint, 300),
     )
-
-

@@ -111,5 +111,3 @@ async def open_session(
 def _folder_name(url: str) -> str:
     """Two registries never share a catalogue, whatever they are called."""
     return "embedded" if url == "embedded:" else hashlib.sha256(url.encode()).hexdigest()[:24]
-
-

@@ -58,8 +58,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Age from which search and resolution bring the catalogue up to date by themselves."""
 
 
+NO_FLAGS = Flags()
+
+
 def read_settings(
-    flags: Flags = Flags(), environ: Mapping[str, str] = os.environ, working_folder: Path | None = None
+    flags: Flags = NO_FLAGS, environ: Mapping[str, str] = os.environ, working_folder: Path | None = None
 ) -> Settings:
     """Raises `ConfigInvalid` naming the file, variable or flag that does not fit."""
     config_path = _config_path(flags, environ)
@@ -93,8 +96,9 @@ def check_registry_url(url: str) -> str:
     """
     try:
         parts = urlsplit(url)
-        is_good = parts.scheme in ("http", "https") and parts.hostname and not parts.username
-        is_good = is_good and not (parts.query or parts.fragment or parts.password) and (parts.port or 1)
+        has_extras = parts.username or parts.password or parts.query or parts.fragment
+        is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and not has_extras
+        is_good = is_good and parts.port != 0
     except ValueError:
         is_good = False
     if not is_good or not url.isprintable() or " " in url:
@@ -108,7 +112,9 @@ def check_registry_url(url: str) -> str:
 
 def check_alias(name: str) -> str:
     if not _ALIAS.match(name):
-        raise ConfigInvalid(f"`{name[:60]}` cannot name a registry", detail="use lower case letters, digits and dashes")
+        raise ConfigInvalid(
+            f"`{name[:60]}` cannot name a registry", detail="use lower case letters, digits and dashes"
+        )
     return name
 
 
@@ -128,7 +134,11 @@ def _platform_folder(kind: str) -> Path:
     from platformdirs import PlatformDirs
 
     folders = PlatformDirs("donkeytui", appauthor=False)
-    paths = {"config": folders.user_config_path, "data": folders.user_data_path, "cache": folders.user_cache_path}
+    paths = {
+        "config": folders.user_config_path,
+        "data": folders.user_data_path,
+        "cache": folders.user_cache_path,
+    }
     return paths[kind]
 
 
@@ -139,7 +149,9 @@ def _read_file(path: Path) -> dict[str, object]:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigInvalid(
-            f"the configuration file {path} cannot be read", detail=str(error), hint="mend it, or move it away"
+            f"the configuration file {path} cannot be read",
+            detail=str(error),
+            hint="mend it, or move it away",
         ) from error
 
 
@@ -147,7 +159,9 @@ def _registries(document: Mapping[str, object], path: Path) -> tuple[RegistryEnt
     table = document.get("registries", {})
     entries = [RegistryEntry(EMBEDDED, EMBEDDED_URL)]
     if not isinstance(table, dict):
-        raise ConfigInvalid(f"`registries` in {path} is not a table", hint='write [registries.main] url = "https://…"')
+        raise ConfigInvalid(
+            f"`registries` in {path} is not a table", hint='write [registries.main] url = "https://…"'
+        )
     for name, value in table.items():
         url = value.get("url") if isinstance(value, dict) else None
         if not isinstance(url, str):
@@ -180,7 +194,9 @@ def _chosen(
         return known or RegistryEntry(urlsplit(url).netloc, url), source
     names = ", ".join(entry.name for entry in registries)
     raise ConfigInvalid(
-        f"there is no registry `{wanted[:60]}`", detail=f"known: {names}", hint="donkeytui registry add NAME URL"
+        f"there is no registry `{wanted[:60]}`",
+        detail=f"known: {names}",
+        hint="donkeytui registry add NAME URL",
     )
 
 

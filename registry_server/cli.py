@@ -77,7 +77,7 @@ def run(
 @_data
 @click.option("--starter", is_flag=True, help="Publish the starter plugins too.")
 @click.pass_obj
-def init_command(call: Call, data: str | None, starter: bool) -> None:  # noqa: FBT001
+def init_command(call: Call, data: str | None, starter: bool) -> None:
     """Make a registry in an empty folder, and print its first admin token, once."""
     from registry_server.operations import starter as starter_operation
     from registry_server.operations.accounts import LIFETIME_MAX, SCOPES, create_token, list_tokens
@@ -132,8 +132,12 @@ def token_group() -> None:
 @token_group.command(name="create")
 @click.argument("user")
 @_data
-@click.option("--scope", "scopes", multiple=True, help="publish-new, publish, yank, rate, admin; several times.")
-@click.option("--plugins", "pattern", default="*", show_default=True, help="Names it is good for, like `team-*`.")
+@click.option(
+    "--scope", "scopes", multiple=True, help="publish-new, publish, yank, rate, admin; several times."
+)
+@click.option(
+    "--plugins", "pattern", default="*", show_default=True, help="Names it is good for, like `team-*`."
+)
 @click.option("--days", type=click.IntRange(1, 365), default=30, show_default=True)
 @click.pass_obj
 def token_create_command(
@@ -191,7 +195,9 @@ def _with_registry(call: Call, data: str | None, use: Callable[[Any], Any]) -> A
 
     folder = _folder(call, data)
     if not (folder / "registry.sqlite").is_file():
-        raise InvalidRequest(f"there is no registry in {folder}", hint=f"registry-server init --data {folder}")
+        raise InvalidRequest(
+            f"there is no registry in {folder}", hint=f"registry-server init --data {folder}"
+        )
     registry = open_registry(folder)
     try:
         return use(registry)

@@ -1,5 +1,6 @@
 """The click group: aliases, "did you mean", and verbs that are imported only when they are called."""
 
+import inspect
 from collections.abc import Callable
 from difflib import get_close_matches
 from importlib import import_module
@@ -56,23 +57,27 @@ class VerbGroup(click.Group):
         with formatter.section("Verbs"):
             formatter.write_dl([(name, words) for name, (_, words) in VERBS.items()])
         with formatter.section("Aliases"):
-            formatter.write_dl([(alias, name) for alias, name in ALIASES.items()])
+            formatter.write_dl(list(ALIASES.items()))
 
 
 def verb(**attributes: Any) -> Callable[[Callable[..., None]], click.Command]:
     """A command with the common options, called with the invocation first."""
 
     def decorate(function: Callable[..., None]) -> click.Command:
-        @click.pass_context
-        def callback(context: click.Context, /, **values: Any) -> None:
-            invocation = context.find_object(Invocation)
+        def callback(**values: Any) -> None:
+            invocation = click.get_current_context().find_object(Invocation)
             assert invocation is not None
             function(invocation, **take_common(invocation, values))
 
-        callback.__doc__ = function.__doc__
         parameters = getattr(function, "__click_params__", [])
         callback.__click_params__ = list(parameters)  # type: ignore[attr-defined]
-        return click.command(context_settings=CONTEXT, **attributes)(common_options(callback))
+        settings: dict[str, Any] = {
+            "context_settings": CONTEXT,
+            "help": inspect.getdoc(function),
+            **attributes,
+        }
+        command: click.Command = click.command(**settings)(common_options(callback))
+        return command
 
     return decorate
 

@@ -68,7 +68,9 @@ class Invocation:
         return asyncio.run(with_session())
 
     def _has_color(self) -> bool:
-        is_off = self.options.get("no_color") or self.environ.get("NO_COLOR") or self.environ.get("TERM") == "dumb"
+        is_off = (
+            self.options.get("no_color") or self.environ.get("NO_COLOR") or self.environ.get("TERM") == "dumb"
+        )
         return not is_off
 
 

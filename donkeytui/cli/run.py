@@ -38,7 +38,7 @@ Examples:
 @click.version_option(__version__, prog_name="donkeytui", message="%(prog)s %(version)s")
 @common_options
 @click.pass_context
-def donkeytui(context: click.Context, **values: Any) -> None:
+def donkeytui(context: click.Context, /, **values: Any) -> None:
     invocation = context.find_object(Invocation)
     assert invocation is not None
     take_common(invocation, values)

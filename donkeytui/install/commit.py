@@ -149,7 +149,10 @@ def _check_fresh(plan: InstallPlan, root: Path) -> None:
         (now.config.path, now.config.integrity, basis.config),
         (PACKAGE_JSON, now.package_json.integrity, basis.package_json),
         (LOCKFILE_NAME, now.lockfile_text.integrity, basis.lockfile),
-        *((f"{plan.plugins_root}/{name}", now.trees.get(name, ""), tree) for name, tree in basis.trees.items()),
+        *(
+            (f"{plan.plugins_root}/{name}", now.trees.get(name, ""), tree)
+            for name, tree in basis.trees.items()
+        ),
     )
     changed = [path for path, present, planned in pairs if present != planned]
     if changed or now.plugins_root != plan.plugins_root:
@@ -162,7 +165,11 @@ def _check_fresh(plan: InstallPlan, root: Path) -> None:
 
 def _check_journal(journal: Journal) -> None:
     """A journal comes from the project folder, and a project comes from anywhere."""
-    names = [journal.transaction, *(swap.staged for swap in journal.files), *(swap.name for swap in journal.folders)]
+    names = [
+        journal.transaction,
+        *(swap.staged for swap in journal.files),
+        *(swap.name for swap in journal.folders),
+    ]
     places = [*(swap.path for swap in journal.files), *(swap.place for swap in journal.folders)]
     if any("/" in name or name in ("", ".", "..") for name in names):
         raise ValueError("it names a path where a name should be")

@@ -133,7 +133,9 @@ def make_plan(
             trees={step.name: snapshot.trees.get(step.name, "") for step in touched},
         ),
         steps=tuple(steps),
-        downloads=tuple(_download(step.name, wanted[step.name].release, cached) for step in touched if step.after),
+        downloads=tuple(
+            _download(step.name, wanted[step.name].release, cached) for step in touched if step.after
+        ),
         edits=tuple(_edits(snapshot, lockfile, npm, touched)),
         lockfile=lockfile,
         npm=npm,
@@ -173,13 +175,13 @@ def _check_edits(snapshot: ProjectSnapshot, touched: list[Step]) -> None:
             raise PluginEdited(
                 f"`{step.name}` has edits of yours, and this would {step.kind} it",
                 detail=f"files below {snapshot.plugins_root}/{step.name} are not as they were installed",
-                hint="--force goes ahead; the files as they are stay in .donkeylabs until the next change",
+                hint="--force goes ahead; a copy of the files stays in .donkeylabs until the next change",
             )
         if not is_ours and step.name in snapshot.trees:
             raise FolderTaken(
                 f"{snapshot.plugins_root}/{step.name} is in the way",
-                detail=f"the folder is there and not in the lockfile, so `{step.name}` would overwrite your own plugin",
-                hint="rename it, or go ahead with --force (a copy stays in .donkeylabs until the next change)",
+                detail=f"the folder is not in the lockfile: `{step.name}` would replace your own plugin",
+                hint="rename it, or go ahead with --force (a copy stays in .donkeylabs)",
             )
 
 
@@ -264,7 +266,7 @@ def _notices(
             notices.append(Notice(severity="warning", code="package-json-missing", text=text))
     if is_forced:
         for name in sorted(set(snapshot.edited()) & {step.name for step in touched}):
-            text = f"your edits of `{name}` are replaced; the files as they are stay in .donkeylabs until the next change"
+            text = f"your edits of `{name}` are replaced; a copy stays in .donkeylabs until the next change"
             notices.append(Notice(severity="warning", code="edits-replaced", text=text))
     if any(step.kind == "remove" for step in touched):
         text = "tables that migrations of a removed plugin made stay in the database"
@@ -275,7 +277,9 @@ def _notices(
 def _about_release(name: str, release: Release) -> list[Notice]:
     notices: list[Notice] = []
     if release.yanked:
-        text = f"`{name}` {release.version} was yanked" + (f": {release.yank_reason}" if release.yank_reason else "")
+        text = f"`{name}` {release.version} was yanked" + (
+            f": {release.yank_reason}" if release.yank_reason else ""
+        )
         notices.append(Notice(severity="warning", code="yanked", text=text, hint=f"donkeytui update {name}"))
     if release.deprecated:
         text = f"`{name}` {release.version} is deprecated: {release.deprecation}"

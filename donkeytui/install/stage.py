@@ -36,9 +36,7 @@ class Staged(Struct, frozen=True, kw_only=True):
 def stage(plan: InstallPlan, fetched: Fetched) -> Staged:
     """Raises `ArchiveUnsafe` or `InvalidPackage` for a package that should never have been published."""
     versions = {step.name: step.after for step in plan.steps}
-    plugins = tuple(
-        _stage_one(name, versions[name], data) for name, data in sorted(fetched.packages.items())
-    )
+    plugins = tuple(_stage_one(name, versions[name], data) for name, data in sorted(fetched.packages.items()))
     trees = {plugin.name: plugin.tree for plugin in plugins}
     locked = {
         name: structs.replace(plugin, tree=trees.get(name, plugin.tree))

@@ -67,50 +67,33 @@ async def open_project(session: Session, report: Report = silent) -> ProjectSnap
     return await session.in_thread(read_snapshot, root)
 
 
+class Changes(Struct, frozen=True, kw_only=True):
+    """What a user wants done to a project, in one plan."""
+
+    install: tuple[str, ...] = ()
+    """`name` or `name@range`."""
+    uninstall: tuple[str, ...] = ()
+    update: tuple[str, ...] = ()
+    is_update_of_all: bool = False
+    is_forced: bool = False
+    """Go ahead where the user's files or other plugins' needs say no."""
+    with_orphans: bool = False
+    """Also remove what nothing needs once `uninstall` is gone."""
+
+
 async def plan_install(
     session: Session, wanted: Collection[str], *, is_forced: bool = False, report: Report = silent
 ) -> InstallPlan:
-    """Adds `wanted` (`name` or `name@range`); without any, makes the project match its lockfile.
-
-    Raises `PluginNotFound`, `InvalidRange`, `ResolutionFailed`, `PluginEdited`, `FolderTaken`, or what
-    `open_project` raises.
-    """
-    requirements = [parse_requirement(text) for text in wanted]
-    snapshot = await open_project(session, report)
-    await refresh_if_stale(session, report)
-    for requirement in requirements:
-        if session.catalogue.get(requirement.name) is None:
-            raise unknown_plugin(session, requirement.name)
-    wishes = _wishes(snapshot.lockfile, requirements)
-    if not requirements and not wishes and not snapshot.lockfile.plugins:
-        return _plan(session, snapshot, {}, is_forced=is_forced)
-    if not requirements and _is_complete(snapshot.lockfile):
-        goal = {name: _kept(session, snapshot.lockfile, name) for name in snapshot.lockfile.plugins}
-        return _plan(session, snapshot, goal, is_forced=is_forced)
-    request = _request(snapshot, wishes, free=_asked_to_move(snapshot.lockfile, requirements))
-    report(StageStarted(stage="resolve"))
-    resolved = await session.in_thread(_resolve, session, snapshot.lockfile, request)
-    report(StageFinished(stage="resolve"))
-    named = {requirement.name: requirement for requirement in requirements}
-    return _plan(session, snapshot, _goal(session, snapshot, resolved, named), is_forced=is_forced)
+    """Adds `wanted`; without any, makes the project match its lockfile. Raises what `plan_changes` does."""
+    return await plan_changes(session, Changes(install=tuple(wanted), is_forced=is_forced), report)
 
 
 async def plan_update(
     session: Session, names: Collection[str] = (), *, is_forced: bool = False, report: Report = silent
 ) -> InstallPlan:
-    """Moves `names`, or everything, to the newest release within the ranges asked for.
-
-    Raises `NotInstalled` besides what `plan_install` raises.
-    """
-    snapshot = await open_project(session, report)
-    _check_installed(snapshot.lockfile, names)
-    await refresh_if_stale(session, report)
-    free = frozenset(names or snapshot.lockfile.plugins)
-    request = _request(snapshot, _wishes(snapshot.lockfile, ()), free=free)
-    report(StageStarted(stage="resolve"))
-    resolved = await session.in_thread(_resolve, session, snapshot.lockfile, request)
-    report(StageFinished(stage="resolve"))
-    return _plan(session, snapshot, _goal(session, snapshot, resolved, {}), is_forced=is_forced)
+    """Moves `names`, or everything, to the newest release within the ranges asked for."""
+    changes = Changes(update=tuple(names), is_update_of_all=not names, is_forced=is_forced)
+    return await plan_changes(session, changes, report)
 
 
 async def plan_uninstall(
@@ -121,27 +104,67 @@ async def plan_uninstall(
     with_orphans: bool = False,
     report: Report = silent,
 ) -> InstallPlan:
-    """Removes `names`; needs neither registry nor catalogue.
+    """Removes `names`; needs neither registry nor catalogue."""
+    changes = Changes(uninstall=tuple(names), is_forced=is_forced, with_orphans=with_orphans)
+    return await plan_changes(session, changes, report)
 
-    Raises `NotInstalled`, or `PluginNeeded` naming who needs it (unless forced).
+
+async def plan_changes(session: Session, changes: Changes, report: Report = silent) -> InstallPlan:
+    """The one plan for everything asked, changing nothing.
+
+    Raises `PluginNotFound`, `InvalidRange`, `NotInstalled`, `PluginNeeded` naming who needs it,
+    `ResolutionFailed`, `PluginEdited`, `FolderTaken`, or what `open_project` raises.
     """
+    requirements = [parse_requirement(text) for text in changes.install]
     snapshot = await open_project(session, report)
-    lockfile = snapshot.lockfile
-    _check_installed(lockfile, names)
-    removed = set(names)
-    if not is_forced:
+    _check_installed(snapshot.lockfile, (*changes.uninstall, *changes.update))
+    removed, orphans = _removed(snapshot.lockfile, changes)
+    left = Lockfile(plugins={n: p for n, p in snapshot.lockfile.plugins.items() if n not in removed})
+    is_moving = bool(requirements or changes.update or changes.is_update_of_all)
+    if not is_moving and (removed or _is_complete(left)):
+        goal = {name: _kept(session, left, name) for name in left.plugins}
+    else:
+        await refresh_if_stale(session, report)
+        goal = await _solved(session, snapshot, left, changes, report)
+    plan = _plan(session, snapshot, goal, is_forced=changes.is_forced)
+    return _with_orphans_named(plan, sorted(orphans - removed))
+
+
+async def _solved(
+    session: Session, snapshot: ProjectSnapshot, left: Lockfile, changes: Changes, report: Report
+) -> dict[str, Wanted]:
+    requirements = [parse_requirement(text) for text in changes.install]
+    for requirement in requirements:
+        if session.catalogue.get(requirement.name) is None:
+            raise unknown_plugin(session, requirement.name)
+    free = set(left.plugins) if changes.is_update_of_all else set(changes.update)
+    request = Request(
+        wishes=_wishes(left, requirements),
+        locked=left.versions,
+        free=frozenset(free | _asked_to_move(left, requirements)),
+        environment=Environment(framework=snapshot.framework),
+    )
+    report(StageStarted(stage="resolve"))
+    resolved = await session.in_thread(_resolve, session, left, request)
+    report(StageFinished(stage="resolve"))
+    return _goal(session, left, resolved, {requirement.name: requirement for requirement in requirements})
+
+
+def _removed(lockfile: Lockfile, changes: Changes) -> tuple[set[str], set[str]]:
+    """What goes, and what nothing needs any more once it is gone."""
+    removed = set(changes.uninstall)
+    if not changes.is_forced:
         _check_not_needed(lockfile, removed)
-    orphans = _orphans(lockfile, removed)
-    if with_orphans:
-        removed |= orphans
-    goal = {name: _kept(session, lockfile, name) for name in lockfile.plugins if name not in removed}
-    plan = _plan(session, snapshot, goal, is_forced=is_forced)
-    left = sorted(orphans - removed)
-    if left:
-        text = f"nothing needs {', '.join(f'`{name}`' for name in left)} any more"
-        notice = Notice(severity="note", code="orphans", text=text, hint="add --prune to remove that too")
-        plan = structs.replace(plan, notices=(*plan.notices, notice))
-    return plan
+    orphans = _orphans(lockfile, removed) if removed else set()
+    return (removed | orphans if changes.with_orphans else removed), orphans
+
+
+def _with_orphans_named(plan: InstallPlan, orphans: list[str]) -> InstallPlan:
+    if not orphans:
+        return plan
+    text = f"nothing needs {', '.join(f'`{name}`' for name in orphans)} any more"
+    notice = Notice(severity="note", code="orphans", text=text, hint="add --prune to remove that too")
+    return structs.replace(plan, notices=(*plan.notices, notice))
 
 
 async def apply_plan(
@@ -189,28 +212,22 @@ def _recover(root: Path) -> bool:
 
 
 def _wishes(lockfile: Lockfile, requirements: Iterable[Requirement]) -> tuple[Wish, ...]:
-    """What is asked for now, first, then what the lockfile says was asked for before."""
+    """What is asked for now, first, then what the lockfile says was asked for before.
+
+    What nobody asks for and nothing needs stays too: only `--prune` takes it.
+    """
     wishes = {r.name: Wish(name=r.name, range=r.range, source="request") for r in requirements}
     for name, plugin in lockfile.plugins.items():
-        if plugin.range is None:
-            continue
-        if name not in wishes or wishes[name].range.is_any:
-            wishes[name] = Wish(name=name, range=parse_range(plugin.range), source="lockfile")
+        is_loose = plugin.range is None and not lockfile.dependents(name)
+        text = plugin.version if is_loose else plugin.range
+        if text is not None and (name not in wishes or wishes[name].range.is_any):
+            wishes[name] = Wish(name=name, range=parse_range(text), source="lockfile")
     return tuple(wishes.values())
 
 
 def _asked_to_move(lockfile: Lockfile, requirements: Iterable[Requirement]) -> frozenset[str]:
     """A range given by name means its newest; a bare name that is installed stays where it is."""
     return frozenset(r.name for r in requirements if not r.range.is_any or r.name not in lockfile.plugins)
-
-
-def _request(snapshot: ProjectSnapshot, wishes: tuple[Wish, ...], *, free: frozenset[str]) -> Request:
-    return Request(
-        wishes=wishes,
-        locked=snapshot.lockfile.versions,
-        free=free,
-        environment=Environment(framework=snapshot.framework),
-    )
 
 
 def _resolve(session: Session, lockfile: Lockfile, request: Request) -> Resolved:
@@ -281,14 +298,14 @@ def _kept(session: Session, lockfile: Lockfile, name: str) -> Wanted:
 
 
 def _goal(
-    session: Session, snapshot: ProjectSnapshot, resolved: Resolved, named: Mapping[str, Requirement]
+    session: Session, lockfile: Lockfile, resolved: Resolved, named: Mapping[str, Requirement]
 ) -> dict[str, Wanted]:
     goal: dict[str, Wanted] = {}
     for name, candidate in resolved.pins.items():
-        document = _document(session, snapshot.lockfile, name)
+        document = _document(session, lockfile, name)
         assert document is not None
         release = next(r for r in document.versions if r.version == candidate.version.text)
-        locked = snapshot.lockfile.plugins.get(name)
+        locked = lockfile.plugins.get(name)
         if locked is not None and locked.version == release.version:
             _check_same_bytes(name, locked, release)
         goal[name] = Wanted(
@@ -406,9 +423,12 @@ def _dependencies_first(plugins: list[StagedPlugin]) -> list[StagedPlugin]:
 def _commands(root: Path, plan: InstallPlan, staged: Staged) -> tuple[str, ...]:
     commands = []
     if plan.npm:
-        by_lock = {"package-lock.json": "npm install", "pnpm-lock.yaml": "pnpm install", "yarn.lock": "yarn install"}
+        by_lock = {
+            "package-lock.json": "npm install",
+            "pnpm-lock.yaml": "pnpm install",
+            "yarn.lock": "yarn install",
+        }
         commands.append(next((c for lock, c in by_lock.items() if (root / lock).is_file()), "bun install"))
     if staged.plugins:
         commands.append("bunx donkeylabs generate")
     return tuple(commands)
-

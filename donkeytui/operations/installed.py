@@ -54,7 +54,9 @@ def installed_list(session: Session, snapshot: ProjectSnapshot) -> InstalledList
         root=str(snapshot.root),
         plugins_root=snapshot.plugins_root,
         plugins=tuple(
-            _installed(snapshot, name, documents.get(name), is_edited=name in edited, is_missing=name in missing)
+            _installed(
+                snapshot, name, documents.get(name), is_edited=name in edited, is_missing=name in missing
+            )
             for name in lockfile.plugins
         ),
         yours=tuple(snapshot.yours()),
@@ -62,7 +64,12 @@ def installed_list(session: Session, snapshot: ProjectSnapshot) -> InstalledList
 
 
 def _installed(
-    snapshot: ProjectSnapshot, name: str, document: PluginDocument | None, *, is_edited: bool, is_missing: bool
+    snapshot: ProjectSnapshot,
+    name: str,
+    document: PluginDocument | None,
+    *,
+    is_edited: bool,
+    is_missing: bool,
 ) -> InstalledPlugin:
     locked = snapshot.lockfile.plugins[name]
     dependents = snapshot.lockfile.dependents(name)

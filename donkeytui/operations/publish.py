@@ -94,7 +94,9 @@ def read_source(folder: Path) -> Entries:
     Raises `SourceUnreadable` for a folder that is none, has links in it, or is far too large.
     """
     if not folder.is_dir():
-        raise SourceUnreadable(f"{folder} is not a folder", hint="name the plugin's folder: donkeytui publish ./plugins/x")
+        raise SourceUnreadable(
+            f"{folder} is not a folder", hint="name the plugin's folder: donkeytui publish ./plugins/x"
+        )
     if not (folder / ENTRY_POINT).is_file() and not (folder / "package.json").is_file():
         raise SourceUnreadable(
             f"{folder} is not a plugin's folder",
@@ -116,7 +118,9 @@ def read_source(folder: Path) -> Entries:
             is_executable = bool(file.stat().st_mode & 0o100)
             entries[file.relative_to(folder).as_posix()] = Entry(data=data, is_executable=is_executable)
     except OSError as error:
-        raise SourceUnreadable(f"{folder} cannot be read", detail=f"{error.strerror}: {error.filename}") from error
+        raise SourceUnreadable(
+            f"{folder} cannot be read", detail=f"{error.strerror}: {error.filename}"
+        ) from error
     return dict(sorted(entries.items()))
 
 
@@ -128,7 +132,9 @@ def _files(folder: Path) -> list[Path]:
             if item.name.startswith(".") or item.name in _LEFT_OUT:
                 continue
             if item.is_symlink():
-                raise SourceUnreadable(f"{item} is a link", detail="a package has files only", hint="copy the file")
+                raise SourceUnreadable(
+                    f"{item} is a link", detail="a package has files only", hint="copy the file"
+                )
             if item.is_dir():
                 waiting.append(item)
             elif item.is_file():
@@ -150,6 +156,9 @@ def _judge(folder: Path, entries: Entries) -> SourceCheck:
 
 
 def _first_lines(errors: tuple[Finding, ...]) -> str:
-    lines = [f"{finding.path}:{finding.line} {finding.text}" if finding.line else finding.text for finding in errors]
+    lines = [
+        f"{finding.path}:{finding.line} {finding.text}" if finding.line else finding.text
+        for finding in errors
+    ]
     more = [f"and {len(lines) - 5} more"] if len(lines) > 5 else []
     return "\n".join([*lines[:5], *more])

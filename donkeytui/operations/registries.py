@@ -1,6 +1,5 @@
 """Which registries this machine knows: list, add, use, remove. The configuration file keeps its comments."""
 
-import os
 import secrets
 from pathlib import Path
 
@@ -91,9 +90,11 @@ def _write(path: Path, document: tomlkit.TOMLDocument) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_text(tomlkit.dumps(document), "utf-8")
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise ConfigInvalid(
-            f"the configuration file {path} cannot be written", detail=str(error.strerror), hint="mend its rights"
+            f"the configuration file {path} cannot be written",
+            detail=str(error.strerror),
+            hint="mend its rights",
         ) from error

@@ -5,8 +5,8 @@ from collections.abc import Collection
 
 from msgspec import Struct
 
-from donkeytui.session import Session
 from donkeytui.operations.sync import ensure_index
+from donkeytui.session import Session
 from registry_server.contract.wire import PluginDocument, Sort
 from registry_server.search.index import IndexDamaged, SearchResult
 from registry_server.search.query import Filter, SearchQuery, parse_query
@@ -67,11 +67,14 @@ class SearchFilters(Struct, frozen=True, kw_only=True):
     sort: Sort | None = None
 
 
+NO_FILTERS = SearchFilters()
+
+
 def search(
     session: Session,
     text: str,
     *,
-    filters: SearchFilters = SearchFilters(),
+    filters: SearchFilters = NO_FILTERS,
     limit: int = 20,
     offset: int = 0,
     installed: Collection[str] = (),

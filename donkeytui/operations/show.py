@@ -1,6 +1,5 @@
 """Everything about one plugin: its document from the catalogue, its README from the registry or the cache."""
 
-import os
 import secrets
 from pathlib import Path
 
@@ -90,6 +89,6 @@ def _keep(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_text(text, "utf-8", "surrogatepass")
-        os.replace(temporary, path)
+        temporary.replace(path)
     except (OSError, UnicodeError):
         temporary.unlink(missing_ok=True)

@@ -58,7 +58,13 @@ async def sync(session: Session, report: Report = silent) -> SyncReport:
         try:
             changed = await _follow(session, client, report)
         except CatalogueDamaged:
-            report(Notice(severity="warning", code="catalogue-damaged", text="the catalogue was damaged, syncing anew"))
+            report(
+                Notice(
+                    severity="warning",
+                    code="catalogue-damaged",
+                    text="the catalogue was damaged, syncing anew",
+                )
+            )
             session.catalogue.discard()
             changed = await _follow(session, client, report)
         now = session.clock()
@@ -92,7 +98,8 @@ async def refresh_if_stale(session: Session, report: Report = silent) -> None:
     except (RegistryUnreachable, UnexpectedResponse, RegistryBusy) as error:
         if state.synced_at is None:
             raise
-        text = f"{error.problem.title}; this is the catalogue from {age_text(state.synced_at, session.clock())} ago"
+        age = age_text(state.synced_at, session.clock())
+        text = f"{error.problem.title}; this is the catalogue from {age} ago"
         report(Notice(severity="warning", code=error.code, text=text))
 
 
@@ -232,7 +239,9 @@ def _check_document(document: PluginDocument) -> None:
 
 def _malformed(detail: str) -> UnexpectedResponse:
     return UnexpectedResponse(
-        "the registry sent a catalogue that cannot be read", detail=detail, hint="nothing was changed; try again later"
+        "the registry sent a catalogue that cannot be read",
+        detail=detail,
+        hint="nothing was changed; try again later",
     )
 
 
@@ -254,10 +263,10 @@ def _follow_index(session: Session, report: Report) -> None:
                 index.apply(upserts, set(names) - set(found), epoch=epoch, cursor=cursor)
                 return
     except IndexDamaged:
-        report(Notice(severity="note", code="index-damaged", text="the search index was damaged and is rebuilt"))
+        report(
+            Notice(severity="note", code="index-damaged", text="the search index was damaged and is rebuilt")
+        )
     report(StageStarted(stage="index"))
     every = (make_search_document(document) for document in catalogue.all_documents())
     index.rebuild(every, epoch=epoch, cursor=cursor)
     report(StageFinished(stage="index"))
-
-

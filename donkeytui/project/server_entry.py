@@ -27,7 +27,9 @@ def registration(name: str, definition: Definition, *, entry: str, plugins_root:
         local = exported
         import_line = f'import {{ {exported} }} from "{module}";'
     argument = f"{local}({{ /* config */ }})" if definition.is_factory else local
-    return Registration(name=name, import_line=import_line, register_line=f"server.registerPlugin({argument});")
+    return Registration(
+        name=name, import_line=import_line, register_line=f"server.registerPlugin({argument});"
+    )
 
 
 def _camel(name: str) -> str:

@@ -51,7 +51,11 @@ class ProjectSnapshot(Struct, frozen=True, kw_only=True):
     def edited(self) -> list[str]:
         """Locked plugins whose files are not what was installed."""
         locked = self.lockfile.plugins.items()
-        return [name for name, plugin in locked if plugin.tree and self.trees.get(name, plugin.tree) != plugin.tree]
+        return [
+            name
+            for name, plugin in locked
+            if plugin.tree and self.trees.get(name, plugin.tree) != plugin.tree
+        ]
 
     def missing(self) -> list[str]:
         """Locked plugins without a folder."""
@@ -111,7 +115,9 @@ def read_text(root: Path, path: str, limit: int = TEXT_MAX_BYTES) -> ProjectText
     except OSError as error:
         raise ProjectNotWritable(f"{path} cannot be read", detail=str(error.strerror)) from error
     if len(data) > limit:
-        raise ProjectNotWritable(f"{path} is larger than {limit} bytes", hint="this is not a file we can edit")
+        raise ProjectNotWritable(
+            f"{path} is larger than {limit} bytes", hint="this is not a file we can edit"
+        )
     return ProjectText(path=path, text=data.decode("utf-8", "surrogateescape"), integrity=integrity_of(data))
 
 

@@ -31,7 +31,9 @@ def explain(unsolvable: Unsolvable) -> Conflict:
     asked = [leaf for leaf in leaves if PROJECT in leaf.terms]
     return Conflict(
         title=_title(asked),
-        facts=facts if len(facts) <= FACTS_MAX else (*facts[:FACTS_MAX], f"and {len(facts) - FACTS_MAX} more"),
+        facts=facts
+        if len(facts) <= FACTS_MAX
+        else (*facts[:FACTS_MAX], f"and {len(facts) - FACTS_MAX} more"),
         plugins=tuple(dict.fromkeys(leaf.target for leaf in asked)),
     )
 

@@ -24,7 +24,16 @@ PROJECT = ""
 """Name of the project itself among the plugins; no plugin can be called so."""
 
 Cause = Literal[
-    "asked", "requires", "unknown", "no-release", "yanked", "deprecated", "framework", "bun", "node", "derived"
+    "asked",
+    "requires",
+    "unknown",
+    "no-release",
+    "yanked",
+    "deprecated",
+    "framework",
+    "bun",
+    "node",
+    "derived",
 ]
 
 
@@ -185,7 +194,9 @@ class _Search:
 
     def _forbid(self, name: str, mask: int, cause: Cause, *, range_text: str = "", source: str = "") -> None:
         if mask:
-            self._add(Clause(terms={name: mask}, cause=cause, range_text=range_text, target=name, source=source))
+            self._add(
+                Clause(terms={name: mask}, cause=cause, range_text=range_text, target=name, source=source)
+            )
 
     def _require(self, asker: str, versions: int, name: str, wanted: Range, *, source: str = "") -> None:
         """Whoever has `asker` in one of `versions` needs `name` in `wanted`."""
@@ -332,10 +343,7 @@ class _Search:
         self.expanded.add((name, chosen_mask))
         for requirement in plugin.chosen(chosen_mask).requires:
             wanted, text = requirement[0], requirement[1].text
-            alike = plugin.mask_where(
-                lambda c, wanted=wanted, text=text: any(n == wanted and r.text == text for n, r in c.requires)
-            )
-            self._require(name, alike, wanted, requirement[1])
+            self._require(name, plugin.mask_requiring(wanted, text), wanted, requirement[1])
 
     def _answer(self) -> Resolved:
         pins = {

@@ -49,6 +49,12 @@ class Plugin:
     def mask_where(self, is_meant: Callable[[Candidate], bool]) -> int:
         return sum(2 << i for i, candidate in enumerate(self.candidates) if is_meant(candidate))
 
+    def mask_requiring(self, name: str, range_text: str) -> int:
+        """Releases that ask for `name` in exactly these words."""
+        return self.mask_where(
+            lambda candidate: any(n == name and r.text == range_text for n, r in candidate.requires)
+        )
+
     def bit(self, version: str) -> int:
         """The mask of exactly this version; 0 when there is no such release."""
         return self.mask_where(lambda candidate: candidate.version.text == version)

@@ -116,7 +116,7 @@ class Bindings:
                 value = self._property(node)
             elif node.type in ("identifier", "shorthand_property_identifier"):
                 binding = self.find(self._source.text(node), node.start_byte)
-                value = self.value_of(binding) if binding is not None and not binding.key else None
+                value = None if binding is None else self.value_of(binding)
             else:
                 return node
             if value is None:
@@ -143,7 +143,7 @@ class Bindings:
         if owner is None or key is None or owner.type != "identifier":
             return None
         binding = self.find(self._source.text(owner), owner.start_byte)
-        value = self.value_of(binding) if binding is not None and not binding.key else None
+        value = None if binding is None else self.value_of(binding)
         target = None if value is None else unwrap(value)
         if target is None or target.type != "object":
             return None
@@ -197,8 +197,9 @@ class Bindings:
         if pattern.type in ("identifier", "type_identifier"):
             self._add(pattern, Binding(start=start, end=end, value=value))
             return
-        for name, key in _names_in(self._source, pattern):
-            self._add(name, Binding(start=start, end=end, value=value if key else None, key=key))
+        keys = {name.id: key for name, key in _property_names(self._source, pattern)}
+        for name in names_in(pattern):
+            self._add(name, Binding(start=start, end=end, key=keys.get(name.id, "") if value else ""))
 
     def _bind_import(self, statement: Node) -> None:
         end = len(self._source.data) + 1
@@ -228,24 +229,34 @@ class Bindings:
                 self._written.add(binding)
 
 
-def _names_in(source: Source, pattern: Node) -> Iterator[tuple[Node, str]]:
-    """The names a pattern declares; with the property each takes when that is one level down."""
-    waiting = [(pattern, "", 0)]
+def names_in(pattern: Node) -> Iterator[Node]:
+    """The names that `a`, `{ b, c: d = 1 }` or `[e, ...f]` declare."""
+    waiting: list[Node | None] = [pattern]
     while waiting:
-        node, key, depth = waiting.pop()
+        node = waiting.pop()
+        if node is None:
+            continue
         if node.type in _PATTERN_NAMES:
-            is_shorthand = node.type == "shorthand_property_identifier_pattern"
-            yield node, (source.text(node) if is_shorthand and depth <= 1 else key)
-        elif node.type == "pair_pattern":
-            name, value = node.child_by_field_name("key"), node.child_by_field_name("value")
-            if name is not None and value is not None:
-                waiting.append((value, source.text(name) if depth <= 1 else "", depth + 1))
-        elif node.type in ("object_assignment_pattern", "assignment_pattern"):
-            left = node.child_by_field_name("left")
-            if left is not None:
-                waiting.append((left, "", depth + 1))
+            yield node
         elif node.type in ("object_pattern", "array_pattern", "rest_pattern"):
-            waiting.extend((child, "", depth + 1) for child in members(node))
+            waiting.extend(members(node))
+        elif node.type == "pair_pattern":
+            waiting.append(node.child_by_field_name("value"))
+        elif node.type in ("object_assignment_pattern", "assignment_pattern"):
+            waiting.append(node.child_by_field_name("left"))
+
+
+def _property_names(source: Source, pattern: Node) -> Iterator[tuple[Node, str]]:
+    """For `{ key, key: name }`: the names that take one property each, with its key."""
+    if pattern.type != "object_pattern":
+        return
+    for part in members(pattern):
+        if part.type == "shorthand_property_identifier_pattern":
+            yield part, source.text(part)
+        elif part.type == "pair_pattern":
+            key, value = part.child_by_field_name("key"), part.child_by_field_name("value")
+            if key is not None and value is not None and value.type == "identifier":
+                yield value, source.text(key)
 
 
 def _imported_names(source: Source, clause: Node) -> Iterator[tuple[Node, str]]:

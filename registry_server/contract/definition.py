@@ -6,27 +6,34 @@ written down in this file. What has to be computed is a fault with its line. `ha
 tree is not asked: it is set for valid code, and a broken file simply has no definition.
 """
 
-from collections.abc import Iterator
 from typing import Literal
 
 from msgspec import Struct
 
 from registry_server.contract.bindings import LINKS_MAX, Bindings, Step, is_function, walk_steps
-from registry_server.contract.typescript import Node, Source, line_of, members, parse, static_text, unwrap
+from registry_server.contract.modules import Import, exported_names, exports, read_imports
+from registry_server.contract.typescript import (
+    Node,
+    Source,
+    line_of,
+    members,
+    parsed_source,
+    static_text,
+    unwrap,
+)
+
+__all__ = [
+    "Definition",
+    "DefinitionFault",
+    "DefinitionReading",
+    "Import",
+    "exported_names",
+    "read_definitions",
+    "read_imports",
+]
 
 _CLIMB_MAX = 200
 _SPREAD_DEPTH_MAX = 8
-_TYPES = frozenset(("type_alias_declaration", "type_annotation", "type_arguments", "type_query"))
-_VALUE_DECLARATIONS = frozenset(
-    (
-        "abstract_class_declaration",
-        "class_declaration",
-        "enum_declaration",
-        "function_declaration",
-        "generator_function_declaration",
-        "internal_module",
-    )
-)
 
 
 class Definition(Struct, frozen=True, kw_only=True):
@@ -65,160 +72,9 @@ class DefinitionReading(Struct, frozen=True, kw_only=True):
     faults: tuple[DefinitionFault, ...]
 
 
-class Import(Struct, frozen=True, kw_only=True):
-    """One place where a file names another module."""
-
-    module: str
-    """Empty when it is computed."""
-    line: int
-    is_type_only: bool
-    """Gone at run time: `import type`, `export type`, or only `type` names between the braces."""
-    is_dynamic: bool
-    """`import(...)` or `require(...)`: happens when the line runs."""
-    is_literal: bool
-
-
-def read_definitions(source: str) -> DefinitionReading:
+def read_definitions(source: str | Source) -> DefinitionReading:
     """Raises `InvalidPackage` when `source` is too large or too deeply nested to be read."""
-    return _DefinitionReader(parse(source)).read()
-
-
-def read_imports(source: str) -> tuple[Import, ...]:
-    """`import`, `export ... from`, `require()` and `import()`, in the order of the text.
-
-    Raises `InvalidPackage` when `source` is too large or too deeply nested to be read.
-    """
-    parsed = parse(source)
-    found: list[Import] = []
-    types_end = 0
-    for step in walk_steps(parsed.root):
-        node = step.node
-        if node.type in _TYPES:
-            types_end = max(types_end, node.end_byte)
-        elif node.type in ("import_statement", "export_statement"):
-            found.extend(_static_import(parsed, node))
-        elif node.type == "call_expression":
-            found.extend(_called_import(parsed, node, node.start_byte < types_end))
-    return tuple(found)
-
-
-def exported_names(source: str) -> frozenset[str]:
-    """Names of values this module exports, `default` among them; `*` for `export * from`.
-
-    Raises `InvalidPackage` when `source` is too large or too deeply nested to be read.
-    """
-    parsed = parse(source)
-    return frozenset(name for name, _ in _exports(parsed))
-
-
-def _static_import(source: Source, statement: Node) -> Iterator[Import]:
-    module = statement.child_by_field_name("source")
-    for clause in members(statement):
-        if clause.type == "import_require_clause":
-            module = clause.child_by_field_name("source")
-    text = None if module is None else static_text(source, module)
-    if text is not None:
-        yield Import(
-            module=text,
-            line=line_of(statement),
-            is_type_only=_is_type_only(statement),
-            is_dynamic=False,
-            is_literal=True,
-        )
-
-
-def _is_type_only(statement: Node) -> bool:
-    if any(child.type == "type" for child in statement.children):
-        return True
-    names = [clause for clause in members(statement) if clause.type in ("import_clause", "export_clause")]
-    if names and names[0].type == "import_clause":
-        names = members(names[0])
-    if len(names) != 1 or names[0].type not in ("named_imports", "export_clause"):
-        return False
-    specifiers = members(names[0])
-    return bool(specifiers) and all(_has_type_keyword(specifier) for specifier in specifiers)
-
-
-def _has_type_keyword(specifier: Node) -> bool:
-    return any(child.type == "type" for child in specifier.children)
-
-
-def _called_import(source: Source, call: Node, is_in_type: bool) -> Iterator[Import]:
-    function, arguments = call.child_by_field_name("function"), call.child_by_field_name("arguments")
-    if function is None or arguments is None:
-        return
-    is_require = function.type == "identifier" and source.text(function) == "require"
-    if function.type != "import" and not is_require:
-        return
-    given = members(arguments)[:1] if arguments.type == "arguments" else []
-    text = static_text(source, unwrap(given[0])) if given else None
-    yield Import(
-        module=text or "",
-        line=line_of(call),
-        is_type_only=is_in_type and text is not None,
-        is_dynamic=True,
-        is_literal=text is not None,
-    )
-
-
-def _exports(source: Source) -> Iterator[tuple[str, Node | None]]:
-    """Exported values: the name outside, and the node of the name inside when there is one."""
-    for top in members(source.root):
-        # A file with a syntax the grammar does not know has its statements inside an ERROR node.
-        for statement in members(top) if top.type == "ERROR" else [top]:
-            if statement.type == "export_statement":
-                yield from _exports_of(source, statement)
-
-
-def _exports_of(source: Source, statement: Node) -> Iterator[tuple[str, Node | None]]:
-    words = {child.type for child in statement.children if not child.is_named}
-    declaration = statement.child_by_field_name("declaration")
-    is_elsewhere = statement.child_by_field_name("source") is not None
-    if "type" in words:
-        return
-    if "default" in words:
-        named = (
-            declaration.child_by_field_name("name") if declaration else statement.child_by_field_name("value")
-        )
-        yield "default", named
-    elif declaration is not None:
-        for name in _declared_names(declaration):
-            yield source.text(name), name
-    elif "*" in words:
-        yield "*", None
-    for part in members(statement):
-        if part.type == "namespace_export":
-            yield source.text(members(part)[-1]), None
-        elif part.type == "export_clause":
-            for specifier in members(part):
-                name = specifier.child_by_field_name("name")
-                if name is not None and not _has_type_keyword(specifier):
-                    outside = specifier.child_by_field_name("alias") or name
-                    yield source.text(outside).strip("\"'"), (None if is_elsewhere else name)
-
-
-def _declared_names(declaration: Node) -> Iterator[Node]:
-    if declaration.type in _VALUE_DECLARATIONS:
-        name = declaration.child_by_field_name("name")
-        if name is not None:
-            yield name
-        return
-    if declaration.type not in ("lexical_declaration", "variable_declaration"):
-        return
-    for declarator in members(declaration):
-        waiting = [declarator.child_by_field_name("name")]
-        while waiting:
-            pattern = waiting.pop()
-            if pattern is None:
-                continue
-            if pattern.type in ("identifier", "shorthand_property_identifier_pattern"):
-                yield pattern
-            elif pattern.type == "pair_pattern":
-                waiting.append(pattern.child_by_field_name("value"))
-            elif pattern.type in ("object_assignment_pattern", "assignment_pattern"):
-                waiting.append(pattern.child_by_field_name("left"))
-            else:
-                waiting.extend(members(pattern))
+    return _DefinitionReader(parsed_source(source)).read()
 
 
 class _Fields:
@@ -289,7 +145,7 @@ class _DefinitionReader:
                 node = link[0]
             elif node.type == "identifier":
                 binding = self._bindings.find(self._source.text(node), node.start_byte)
-                node = None if binding is None or binding.key else self._bindings.value_of(binding)
+                node = None if binding is None else self._bindings.value_of(binding)
             else:
                 return None
         return None
@@ -438,7 +294,7 @@ class _DefinitionReader:
             self._returned.add((self._source.text(value), function.node.id))
 
     def _note_exports(self) -> None:
-        for outside, inside in _exports(self._source):
+        for outside, inside in exports(self._source):
             node = inside
             for _ in range(LINKS_MAX):
                 node = None if node is None else unwrap(node)
@@ -447,7 +303,7 @@ class _DefinitionReader:
                 name = self._source.text(node)
                 self._exported.setdefault(name, []).append(outside)
                 binding = self._bindings.find(name, 0)
-                node = None if binding is None or binding.key else self._bindings.value_of(binding)
+                node = None if binding is None else self._bindings.value_of(binding)
 
     def _export_name(self, holder: "_Holder") -> str:
         names = ["default"] if holder.is_default else self._exported.get(holder.name, [])

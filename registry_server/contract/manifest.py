@@ -12,9 +12,9 @@ from msgspec import Struct
 
 from registry_server.contract.names import is_name
 from registry_server.contract.problems import Finding, ProblemError
+from registry_server.contract.ranges import parse_range
 from registry_server.contract.strict_json import StrictJsonError, load_strict
 from registry_server.contract.versions import parse_version
-from registry_server.contract.ranges import parse_range
 
 MANIFEST_PATH = "package.json"
 FRAMEWORK_MANIFEST_PATH = "manifest.json"

@@ -27,6 +27,7 @@ __all__ = [
     "line_of",
     "members",
     "parse",
+    "parsed_source",
     "static_text",
     "unwrap",
     "walk",
@@ -74,6 +75,11 @@ def parse(text: str) -> Source:
     except ValueError as error:
         raise _refusal(f"the parser is stuck near byte {headway.furthest}") from error
     return Source(data=data, root=tree.root_node)
+
+
+def parsed_source(source: str | Source) -> Source:
+    """`source` itself when it was parsed before; a file is often read for several reasons."""
+    return parse(source) if isinstance(source, str) else source
 
 
 def walk(node: Node) -> Iterator[Node]:

@@ -74,8 +74,8 @@ def check_package(entries: Entries) -> PackageCheck:
         findings.append(
             _finding("error", "missing-file", "there is no package.json", hint="donkeytui validate --help")
         )
-    framework_manifest, more = _framework_manifest(entries)
-    findings += more
+    framework_manifest, faults = _framework_manifest(entries)
+    findings += faults
     findings += _check_names(entries)
     definition = None
     if ENTRY_POINT in entries:
@@ -313,8 +313,7 @@ def _npm_package(module: str) -> str | None:
 
 
 _NODE_MODULES = frozenset(
-    "assert async_hooks buffer child_process cluster console crypto dns events fs http http2 https module net os path"
-    " perf_hooks process querystring readline stream string_decoder timers tls tty url util v8 vm worker_threads zlib".split()
+    ["assert", "async_hooks", "buffer", "child_process", "cluster", "console", "crypto", "dns", "events", "fs", "http", "http2", "https", "module", "net", "os", "path", "perf_hooks", "process", "querystring", "readline", "stream", "string_decoder", "timers", "tls", "tty", "url", "util", "v8", "vm", "worker_threads", "zlib"]
 )
 
 

@@ -4,6 +4,7 @@ import base64
 import json
 from urllib.parse import quote
 
+import msgspec
 from msgspec import Struct
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
@@ -14,7 +15,6 @@ from starlette.routing import BaseRoute
 from starlette.routing import Route as StarletteRoute
 from starlette.types import Message
 
-import msgspec
 from registry_server import __version__
 from registry_server.contract import routes
 from registry_server.contract.integrity import hex_digest
@@ -70,13 +70,29 @@ def api_routes() -> list[BaseRoute]:
         Route(method="GET", path=f"{plugin}/stats", call=_plugin_stats),
         Route(method="GET", path=f"{plugin}/owners", call=_owners),
         Route(method="GET", path=f"{plugin}/ratings", call=_ratings, query=Paging),
-        Route(method="POST", path=f"{plugin}/ratings", call=_rate, body=RatingRequest, is_blocking=True, cache=PRIVATE),
+        Route(
+            method="POST",
+            path=f"{plugin}/ratings",
+            call=_rate,
+            body=RatingRequest,
+            is_blocking=True,
+            cache=PRIVATE,
+        ),
         Route(method="DELETE", path=f"{plugin}/ratings", call=_unrate, is_blocking=True, cache=PRIVATE),
         Route(method="GET", path=f"{release}/download", call=_download, is_blocking=True, cache=IMMUTABLE),
         Route(method="GET", path=f"{release}/readme", call=_readme, cache=IMMUTABLE),
         Route(method="GET", path=f"{release}/files", call=_files, cache=IMMUTABLE),
-        Route(method="GET", path=f"{release}/files/{{path:path}}", call=_file, is_blocking=True, cache=IMMUTABLE),
-        Route(method="POST", path=f"{release}/yank", call=_yank, body=YankRequest, is_blocking=True, cache=PRIVATE),
+        Route(
+            method="GET", path=f"{release}/files/{{path:path}}", call=_file, is_blocking=True, cache=IMMUTABLE
+        ),
+        Route(
+            method="POST",
+            path=f"{release}/yank",
+            call=_yank,
+            body=YankRequest,
+            is_blocking=True,
+            cache=PRIVATE,
+        ),
         Route(method="POST", path=f"{release}/unyank", call=_unyank, is_blocking=True, cache=PRIVATE),
         Route(method="GET", path=routes.CATEGORIES, call=lambda call: browse.categories(call.registry)),
         Route(method="GET", path=routes.STATS, call=lambda call: browse.registry_stats(call.registry)),
@@ -167,7 +183,9 @@ def _file(call: Call) -> Reply:
 
 
 def _yank(call: Call) -> Success:
-    lifecycle.yank(call.registry, call.caller, call.path["name"], call.path["version"], reason=call.body.reason)
+    lifecycle.yank(
+        call.registry, call.caller, call.path["name"], call.path["version"], reason=call.body.reason
+    )
     return Success()
 
 
@@ -236,7 +254,8 @@ async def _read_form(request: Request) -> tuple[bytes, PublishForm]:
         package = form.get("package")
         if not isinstance(package, UploadFile):
             raise InvalidRequest(
-                "the form has no file `package`", hint="send multipart/form-data with the .tar.gz as `package`"
+                "the form has no file `package`",
+                hint="send multipart/form-data with the .tar.gz as `package`",
             )
         return await package.read(), _publish_form(form)
     finally:

@@ -1,16 +1,18 @@
 """The same data as HTML, for people without a terminal. Rendered on the server, no script."""
 
+from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from urllib.parse import quote
 
 import jinja2
+import msgspec
 from markdown_it import MarkdownIt
+from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
-import msgspec
 from registry_server.contract.problems import ProblemError
 from registry_server.contract.wire import ListQuery, PluginDocument, PluginPage, Sort
 from registry_server.http.auth import registry_of
@@ -38,7 +40,7 @@ def page_routes() -> list[BaseRoute]:
     ]
 
 
-def _page(render):  # type: ignore[no-untyped-def]
+def _page(render: Callable[[Request], str]) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
             return HTMLResponse(await run_in_threadpool(render, request))
@@ -113,8 +115,16 @@ def _detail(request: Request) -> str:
         readme = ""
     latest = next(release for release in plugin.versions if release.version == plugin.latest_version)
     return _render(
-        "detail.html", plugin=plugin, latest=latest, readme=jinja2.utils.markupsafe.Markup(_markdown.render(readme))
+        "detail.html",
+        plugin=plugin,
+        latest=latest,
+        readme=_rendered(readme),
     )
+
+
+def _rendered(readme: str) -> Markup:
+    """Safe as it is: with `html` off markdown-it escapes all text and drops script addresses."""
+    return Markup(_markdown.render(readme))  # noqa: S704
 
 
 async def _style(_: Request) -> Response:

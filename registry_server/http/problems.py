@@ -41,7 +41,10 @@ def problem_response(problem: Problem) -> Response:
     if problem.code == RegistryBusy.code:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return Response(
-        msgspec.json.encode(problem), status_code=problem.status or 500, headers=headers, media_type=MEDIA_TYPE
+        msgspec.json.encode(problem),
+        status_code=problem.status or 500,
+        headers=headers,
+        media_type=MEDIA_TYPE,
     )
 
 

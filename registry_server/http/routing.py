@@ -131,7 +131,9 @@ async def _decode_body(request: Request, kind: type[Struct] | None) -> Struct | 
         raw = msgspec.json.decode(data or b"{}")
         known = {field.encode_name for field in msgspec.structs.fields(kind)}
         if isinstance(raw, dict) and (unknown := set(raw) - known):
-            raise InvalidRequest(f"there is no field `{min(unknown)[:60]}`", detail=f"known: {', '.join(sorted(known))}")
+            raise InvalidRequest(
+                f"there is no field `{min(unknown)[:60]}`", detail=f"known: {', '.join(sorted(known))}"
+            )
         return msgspec.convert(raw, kind)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise InvalidRequest("the body has the wrong form", detail=str(error)[:300]) from error

@@ -72,7 +72,9 @@ def require(caller: Caller | None, scope: Scope, name: str = "") -> Caller:
             hint="ask the registry's operator for a token with this scope",
         )
     if name and not fnmatchcase(name, caller.pattern):
-        raise Forbidden(f"the token is not for `{name}`", detail=f"it is for plugins named like `{caller.pattern}`")
+        raise Forbidden(
+            f"the token is not for `{name}`", detail=f"it is for plugins named like `{caller.pattern}`"
+        )
     return caller
 
 
@@ -110,7 +112,9 @@ def create_token(
     if unknown := wanted - set(SCOPES):
         raise InvalidRequest(f"`{min(unknown)}` is not a scope", hint=f"scopes are {', '.join(SCOPES)}")
     if not timedelta(0) < lifetime <= LIFETIME_MAX:
-        raise InvalidRequest("a token lives between a moment and 365 days", detail=f"asked for {lifetime.days} days")
+        raise InvalidRequest(
+            "a token lives between a moment and 365 days", detail=f"asked for {lifetime.days} days"
+        )
     check_name(user_name)
     secret = make_token(secrets.token_bytes(RANDOM_BYTES))
     now = registry.clock()
@@ -150,5 +154,7 @@ def owner_names(registry: Registry, name: str) -> list[str]:
 
 def _unauthorized(title: str, detail: str) -> Unauthorized:
     return Unauthorized(
-        title, detail=detail, hint="put a token of this registry into DONKEYTUI_TOKEN (registry-server token create)"
+        title,
+        detail=detail,
+        hint="put a token of this registry into DONKEYTUI_TOKEN (registry-server token create)",
     )

@@ -56,9 +56,7 @@ def list_plugins(registry: Registry, query: ListQuery) -> PluginPage:
     pages = math.ceil(total / query.limit)
     return PluginPage(
         plugins=tuple(found),
-        pagination=Pagination(
-            total=total, pages=pages, current=query.page, has_more=query.page < pages
-        ),
+        pagination=Pagination(total=total, pages=pages, current=query.page, has_more=query.page < pages),
         facets=_facets(registry, query),
     )
 

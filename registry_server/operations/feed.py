@@ -26,7 +26,9 @@ def read_changes(registry: Registry, since: int, limit: int = CHANGES_PAGE_MAX) 
     last = changes.current_serial(connection)
     if since > last:
         raise CursorGone(
-            f"this feed ends at {last}", detail=f"asked for changes after {since}", hint="start from /api/snapshot"
+            f"this feed ends at {last}",
+            detail=f"asked for changes after {since}",
+            hint="start from /api/snapshot",
         )
     return changes.read_page(connection, since, limit)
 

@@ -14,7 +14,9 @@ REASON_MAX = 500
 
 def yank(registry: Registry, caller: Caller | None, name: str, version: str, *, reason: str = "") -> None:
     """Hides a release from new resolutions; who has it locked can still download it."""
-    _set_yanked(registry, require(caller, "yank", name), name, version, reason=reason[:REASON_MAX], yanked=True)
+    _set_yanked(
+        registry, require(caller, "yank", name), name, version, reason=reason[:REASON_MAX], yanked=True
+    )
 
 
 def unyank(registry: Registry, caller: Caller | None, name: str, version: str) -> None:

@@ -19,8 +19,8 @@ from registry_server.contract.validation import PackageCheck, check_migrations_k
 from registry_server.contract.wire import (
     Author,
     CheckReport,
-    EntryListing,
     Engine,
+    EntryListing,
     PublishReceipt,
     ReleaseDependencies,
 )
@@ -43,7 +43,10 @@ class PublishForm(Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
 
 
-def check(registry: Registry, archive: bytes, form: PublishForm = PublishForm()) -> CheckReport:
+EMPTY_FORM = PublishForm()
+
+
+def check(registry: Registry, archive: bytes, form: PublishForm = EMPTY_FORM) -> CheckReport:
     """What a publish of these bytes would say, without doing it."""
     examined = _examine(registry, archive, form)
     manifest = examined.check.manifest
@@ -58,7 +61,7 @@ def check(registry: Registry, archive: bytes, form: PublishForm = PublishForm())
 
 
 def publish(
-    registry: Registry, caller: Caller | None, archive: bytes, form: PublishForm = PublishForm()
+    registry: Registry, caller: Caller | None, archive: bytes, form: PublishForm = EMPTY_FORM
 ) -> PublishReceipt:
     """One new release, durable when this returns. The same bytes again succeed and change nothing.
 
@@ -254,5 +257,3 @@ def is_published(registry: Registry, name: str, version: str) -> bool:
     connection = registry.database.read()
     plugin = plugins.plugin_id(connection, name)
     return plugin is not None and plugins.published_integrity(connection, plugin, version) is not None
-
-

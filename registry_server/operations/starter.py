@@ -43,7 +43,9 @@ class StarterList(Struct, frozen=True):
 def is_due(registry: Registry) -> bool:
     """Whether this edition of the starter plugins is not completely published yet."""
     connection = registry.database.read()
-    return not changes.has_meta(connection, "starter") or changes.read_meta(connection, "starter") != _edition()
+    return (
+        not changes.has_meta(connection, "starter") or changes.read_meta(connection, "starter") != _edition()
+    )
 
 
 def publish_starter(registry: Registry, on_published: Callable[[str, int, int], None]) -> None:

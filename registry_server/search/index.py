@@ -89,7 +89,9 @@ class SearchIndex:
             folder = self._new_folder()
             index = tantivy.Index(_schema(), path=str(folder), reuse=False)
             count = _write(index, (), documents)
-            self._publish(folder, Manifest(schema_version=SCHEMA_VERSION, epoch=epoch, cursor=cursor, documents=count))
+            self._publish(
+                folder, Manifest(schema_version=SCHEMA_VERSION, epoch=epoch, cursor=cursor, documents=count)
+            )
             return True
 
     def apply(
@@ -110,10 +112,14 @@ class SearchIndex:
                 count = index.searcher().num_docs
             except (OSError, ValueError) as error:
                 raise IndexDamaged(str(error)) from error
-            self._publish(folder, Manifest(schema_version=SCHEMA_VERSION, epoch=epoch, cursor=cursor, documents=count))
+            self._publish(
+                folder, Manifest(schema_version=SCHEMA_VERSION, epoch=epoch, cursor=cursor, documents=count)
+            )
             return True
 
-    def _search(self, query: SearchQuery, limit: int, offset: int, installed: Collection[str]) -> SearchResult:
+    def _search(
+        self, query: SearchQuery, limit: int, offset: int, installed: Collection[str]
+    ) -> SearchResult:
         assert self._searcher is not None
         assert self._index is not None
         ranking = Ranking(self._index.schema, query, installed, self._is_known)
@@ -129,12 +135,14 @@ class SearchIndex:
                 break
         if found is None:
             return SearchResult(names=(), total=0, stage=0)
-        names = [self._searcher.doc(address).get_first("name_as_published") for _, address in found.hits]
+        names = [str(self._searcher.doc(address).get_first("name_as_published")) for _, address in found.hits]
         if query.sort == "name":
             names = sorted(names, key=compact)[offset : offset + limit]
-        return SearchResult(names=tuple(names), total=found.count or 0, stage=used)
+        return SearchResult(names=tuple(names), total=_total(found), stage=used)
 
-    def _run(self, staged: tantivy.Query, query: SearchQuery, limit: int, offset: int) -> tantivy.SearchResult:
+    def _run(
+        self, staged: tantivy.Query, query: SearchQuery, limit: int, offset: int
+    ) -> tantivy.SearchResult:
         assert self._searcher is not None
         if query.sort == "name":
             return self._searcher.search(staged, limit=RESULT_MAX)
@@ -216,10 +224,16 @@ class SearchIndex:
 
 def _is_enough(first: tantivy.SearchResult, stage: int, *, is_sorted: bool) -> bool:
     """Whether to stop at this stage; judged by the first page, so that all pages come from one stage."""
-    total = first.count or 0
+    total = _total(first)
     if stage > 0 or is_sorted:
         return total > 0
     return total >= ENOUGH_HITS or (bool(first.hits) and first.hits[0][0] >= KEY_PREFIX)
+
+
+def _total(found: tantivy.SearchResult) -> int:
+    """tantivy's stub lacks the attribute."""
+    count: int = found.count  # type: ignore[attr-defined]
+    return count
 
 
 def _write(index: tantivy.Index, removed: Iterable[str], documents: Iterable[SearchDocument]) -> int:

@@ -18,7 +18,9 @@ TERMS_MAX = 12
 FIELDS = ("category", "tag", "author")
 FLAGS = ("verified", "installed", "deprecated")
 _NOISE = frozenset({"plugin", "plugins", "donkeylabs", "the", "a", "an", "for", "and", "of", "to", "with"})
-_TOKEN = re.compile(r'(?P<minus>-)?(?:(?P<key>[a-z]+):)?(?:"(?P<quoted>[^"]*)"?|(?P<bare>[^\s"]+))', re.IGNORECASE)
+_TOKEN = re.compile(
+    r'(?P<minus>-)?(?:(?P<key>[a-z]+):)?(?:"(?P<quoted>[^"]*)"?|(?P<bare>[^\s"]+))', re.IGNORECASE
+)
 
 
 class Filter(Struct, frozen=True):

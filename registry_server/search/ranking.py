@@ -39,7 +39,9 @@ IsKnown = Callable[[str], bool]
 class Ranking:
     """The stages for one query against one schema."""
 
-    def __init__(self, schema: Schema, query: SearchQuery, installed: Collection[str], is_known: IsKnown) -> None:
+    def __init__(
+        self, schema: Schema, query: SearchQuery, installed: Collection[str], is_known: IsKnown
+    ) -> None:
         self._schema = schema
         self._query = query
         self._installed = installed
@@ -71,9 +73,9 @@ class Ranking:
     def _matching(self) -> Query:
         """All terms and phrases; a blank query matches everything."""
         terms = self._query.terms
-        must = [
-            self._word(word, is_last=self._query.is_open and word == terms[-1]) for word in terms
-        ] + [self._phrase(phrase) for phrase in self._query.phrases]
+        must = [self._word(word, is_last=self._query.is_open and word == terms[-1]) for word in terms] + [
+            self._phrase(phrase) for phrase in self._query.phrases
+        ]
         if not must:
             return Query.const_score_query(Query.all_query(), 1.0)
         words = Query.boolean_query([(Occur.Must, query) for query in must])
@@ -87,7 +89,9 @@ class Ranking:
         queries = [
             self._const("id", typed, EXACT_NAME),
             self._const("key", self._key, SAME_KEY),
-            Query.const_score_query(Query.boolean_query([(Occur.Must, query) for query in near]), ALL_IN_NAME),
+            Query.const_score_query(
+                Query.boolean_query([(Occur.Must, query) for query in near]), ALL_IN_NAME
+            ),
         ]
         if len(self._key) <= KEY_PREFIX_MAX:
             queries.append(self._const("kp", self._key, KEY_PREFIX))
@@ -162,8 +166,8 @@ class Ranking:
             occur = Occur.MustNot if wanted.is_negated else Occur.Must
             must.append((occur, Query.const_score_query(self._filter(wanted), 0.0)))
         for word in self._query.excluded:
-            for field in ("name", "tag", "category", "desc"):
-                must.append((Occur.MustNot, Query.term_query(self._schema, field, word)))
+            fields = ("name", "tag", "category", "desc")
+            must += [(Occur.MustNot, Query.term_query(self._schema, field, word)) for field in fields]
         return query if len(must) == 1 else Query.boolean_query(must)
 
     def _filter(self, wanted: Filter) -> Query:

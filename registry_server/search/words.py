@@ -8,6 +8,7 @@ selfupdate), so that separators never decide whether something is found.
 import re
 import unicodedata
 from functools import lru_cache
+from itertools import pairwise
 
 WORD_MAX = 64
 
@@ -36,5 +37,5 @@ def compact(text: str) -> str:
 def name_words(name: str) -> list[str]:
     """Every word a name can be found by, without repeats."""
     parts = [fold(hump) for run in _WORD.findall(name) for hump in _HUMP.findall(run)]
-    joined = [first + second for first, second in zip(parts, parts[1:], strict=False)]
+    joined = [first + second for first, second in pairwise(parts)]
     return list(dict.fromkeys(word[:WORD_MAX] for word in (*parts, *words(name), *joined) if word))

@@ -121,7 +121,9 @@ def revoke_token(connection: Connection, token_id: int, now: datetime) -> bool:
 
 
 def add_owner(connection: Connection, plugin_id: int, user: User) -> None:
-    connection.execute("INSERT OR IGNORE INTO owners (plugin_id, user_id) VALUES (?, ?)", (plugin_id, user.id))
+    connection.execute(
+        "INSERT OR IGNORE INTO owners (plugin_id, user_id) VALUES (?, ?)", (plugin_id, user.id)
+    )
 
 
 def owner_names(connection: Connection, plugin_id: int) -> list[str]:

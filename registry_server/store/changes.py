@@ -29,8 +29,14 @@ def record(connection: Connection, plugin: int, now: datetime) -> int:
     document = plugins.make_document(connection, plugin)
     data = encode_document(document)
     connection.execute(
-        "UPDATE plugins SET document = ?, summary = ?, etag = ?, documented_downloads = downloads WHERE id = ?",
-        (data, msgspec.json.encode(plugins.summary_of(document)), hashlib.sha256(data).hexdigest()[:32], plugin),
+        "UPDATE plugins SET document = ?, summary = ?, etag = ?, documented_downloads = downloads"
+        " WHERE id = ?",
+        (
+            data,
+            msgspec.json.encode(plugins.summary_of(document)),
+            hashlib.sha256(data).hexdigest()[:32],
+            plugin,
+        ),
     )
     serial = current_serial(connection) + 1
     connection.execute(

@@ -38,7 +38,8 @@ def plugins_outdated(connection: Connection) -> list[int]:
 def daily_counts(connection: Connection, plugin: int, days: int) -> list[DailyDownloads]:
     """The last `days` days that had any, oldest first."""
     rows = connection.execute(
-        "SELECT day, sum(count) AS count FROM downloads WHERE plugin_id = ? GROUP BY day ORDER BY day DESC LIMIT ?",
+        "SELECT day, sum(count) AS count FROM downloads WHERE plugin_id = ? GROUP BY day"
+        " ORDER BY day DESC LIMIT ?",
         (plugin, days),
     ).fetchall()
     return [DailyDownloads(day=row["day"], downloads=row["count"]) for row in reversed(rows)]

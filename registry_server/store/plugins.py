@@ -10,8 +10,8 @@ from registry_server.contract.names import lookalike_key
 from registry_server.contract.versions import parse_version
 from registry_server.contract.wire import (
     Author,
-    EntryListing,
     Engine,
+    EntryListing,
     PluginDocument,
     PluginSummary,
     Release,
@@ -61,7 +61,9 @@ def plugin_id(connection: Connection, name: str) -> int | None:
 
 def name_of_lookalike(connection: Connection, name: str) -> str | None:
     """The published name that `name` equals once case and dashes are gone, or None."""
-    row = connection.execute("SELECT name FROM plugins WHERE lookalike = ?", (lookalike_key(name),)).fetchone()
+    row = connection.execute(
+        "SELECT name FROM plugins WHERE lookalike = ?", (lookalike_key(name),)
+    ).fetchone()
     return row["name"] if row else None
 
 
@@ -155,8 +157,8 @@ def published_integrity(connection: Connection, plugin: int, version: str) -> st
 
 def find_release(connection: Connection, name: str, version: str) -> StoredRelease | None:
     row = connection.execute(
-        "SELECT plugin_id, integrity, size, readme, files FROM releases JOIN plugins ON plugins.id = plugin_id"
-        " WHERE name = ? AND version = ?",
+        "SELECT plugin_id, integrity, size, readme, files FROM releases"
+        " JOIN plugins ON plugins.id = plugin_id WHERE name = ? AND version = ?",
         (name, version),
     ).fetchone()
     if row is None:
@@ -233,17 +235,11 @@ def make_document(connection: Connection, plugin: int) -> PluginDocument:
 
 def latest_version(releases: tuple[Release, ...]) -> str:
     """What a person means by the newest; `releases` are sorted, highest first."""
-    stages = (
-        lambda r: not (r.yanked or r.deprecated or "-" in precedence_text(r.version)),
-        lambda r: not (r.yanked or r.deprecated),
-        lambda r: not r.yanked,
-        lambda _: True,
-    )
-    for is_fit in stages:
-        for release in releases:
-            if is_fit(release):
-                return release.version
-    return ""
+    present = [release for release in releases if not release.yanked]
+    current = [release for release in present if not release.deprecated]
+    stable = [release for release in current if "-" not in precedence_text(release.version)]
+    best = stable or current or present or releases
+    return best[0].version if best else ""
 
 
 def summary_of(document: PluginDocument) -> PluginSummary:
@@ -299,12 +295,11 @@ def list_summaries(
 
 def label_counts(connection: Connection, kind: str, wanted: Filter | None = None) -> dict[str, int]:
     where, values = _where(wanted or Filter())
-    rows = connection.execute(
-        "SELECT label, count(*) AS count FROM labels WHERE kind = ? AND plugin_id IN"
-        f" (SELECT id FROM plugins WHERE {where}) GROUP BY label ORDER BY count DESC, label LIMIT 200",  # noqa: S608
-        (kind, *values),
+    query = (
+        "SELECT label, count(*) AS count FROM labels WHERE kind = ? AND plugin_id IN"  # noqa: S608
+        f" (SELECT id FROM plugins WHERE {where}) GROUP BY label ORDER BY count DESC, label LIMIT 200"
     )
-    return {row["label"]: row["count"] for row in rows}
+    return {row["label"]: row["count"] for row in connection.execute(query, (kind, *values))}
 
 
 def summaries_by_name(connection: Connection, names: list[str]) -> dict[str, PluginSummary]:

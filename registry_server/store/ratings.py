@@ -11,9 +11,9 @@ def put_rating(
     connection: Connection, plugin: int, user: User, *, rating: int, review: str, now: datetime
 ) -> None:
     connection.execute(
-        "INSERT INTO ratings (plugin_id, user_id, rating, review, created_at, updated_at) VALUES (?,?,?,?,?,?)"
-        " ON CONFLICT (plugin_id, user_id) DO UPDATE SET rating = excluded.rating, review = excluded.review,"
-        " updated_at = excluded.updated_at",
+        "INSERT INTO ratings (plugin_id, user_id, rating, review, created_at, updated_at)"
+        " VALUES (?,?,?,?,?,?) ON CONFLICT (plugin_id, user_id) DO UPDATE"
+        " SET rating = excluded.rating, review = excluded.review, updated_at = excluded.updated_at",
         (plugin, user.id, rating, review, now.isoformat(), now.isoformat()),
     )
     _sum_up(connection, plugin)

@@ -44,7 +44,7 @@ def validate_command(invocation: Invocation, folder: str) -> None:
 @verb(name="publish", epilog="Example: donkeytui publish ./plugins/stripe --dry-run")
 @click.argument("folder", default=".", metavar="[DIR]")
 @click.option("--dry-run", is_flag=True, help="Check here and in the registry, and publish nothing.")
-def publish_command(invocation: Invocation, folder: str, dry_run: bool) -> None:  # noqa: FBT001
+def publish_command(invocation: Invocation, folder: str, dry_run: bool) -> None:
     """Check, pack and publish a plugin's folder.
 
     A registry across a network wants a token, in DONKEYTUI_TOKEN; the embedded one does not.
@@ -87,7 +87,12 @@ def _print_answer(
         output.line(styled("✓ ", "green"), f"{package.name} {package.version} would be published ({size})")
         return
     word = "published" if answer.created else "was published before, with these very bytes:"
-    output.line(styled("✓ ", "green"), f"{word} ", styled(package.name, "bold"), f" {package.version} to {registry} ({size})")
+    output.line(
+        styled("✓ ", "green"),
+        f"{word} ",
+        styled(package.name, "bold"),
+        f" {package.version} to {registry} ({size})",
+    )
     output.line("  ", styled(answer.integrity, "dim"))
 
 

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from donkeytui.operations.install import InstallReport, NextSteps
     from donkeytui.session import Session
 
-_SIGNS = {"install": ("+", "green"), "update": ("↑", "green"), "downgrade": ("↓", "yellow"), "remove": ("-", "red")}
+_SIGNS = {
+    "install": ("+", "green"),
+    "update": ("↑", "green"),
+    "downgrade": ("↓", "yellow"),
+    "remove": ("-", "red"),
+}
 
 _yes = click.option("--yes", "-y", is_flag=True, help="Apply the plan without asking.")
 _dry_run = click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
@@ -31,9 +36,9 @@ _force = click.option("--force", is_flag=True, help="Also where your own files o
 def install_command(
     invocation: Invocation,
     plugins: tuple[str, ...],
-    yes: bool,  # noqa: FBT001
-    dry_run: bool,  # noqa: FBT001
-    force: bool,  # noqa: FBT001
+    yes: bool,
+    dry_run: bool,
+    force: bool,
 ) -> None:
     """Add plugins and what they need to the project. Without names: make it match its lockfile."""
     from donkeytui.operations.install import plan_install
@@ -57,10 +62,10 @@ def install_command(
 def uninstall_command(
     invocation: Invocation,
     plugins: tuple[str, ...],
-    prune: bool,  # noqa: FBT001
-    yes: bool,  # noqa: FBT001
-    dry_run: bool,  # noqa: FBT001
-    force: bool,  # noqa: FBT001
+    prune: bool,
+    yes: bool,
+    dry_run: bool,
+    force: bool,
 ) -> None:
     """Remove plugins from the project; refused while another plugin needs them."""
     from donkeytui.operations.install import plan_uninstall
@@ -83,9 +88,9 @@ def uninstall_command(
 def update_command(
     invocation: Invocation,
     plugins: tuple[str, ...],
-    yes: bool,  # noqa: FBT001
-    dry_run: bool,  # noqa: FBT001
-    force: bool,  # noqa: FBT001
+    yes: bool,
+    dry_run: bool,
+    force: bool,
 ) -> None:
     """Move plugins, or all of them, to the newest releases within the ranges asked for."""
     from donkeytui.operations.install import plan_update
@@ -139,7 +144,10 @@ def _run(
 def _ask(output: Output) -> None:
     answer = output.confirm("Apply this plan?")
     if answer is None:
-        raise NotConfirmed("the plan was not applied: nobody could be asked", hint="add --yes to apply it, or --dry-run to see it")
+        raise NotConfirmed(
+            "the plan was not applied: nobody could be asked",
+            hint="add --yes to apply it, or --dry-run to see it",
+        )
     if not answer:
         raise NotConfirmed("the plan was not applied", detail="you said no; nothing was changed")
 
@@ -163,7 +171,9 @@ def _plan_lines(plan: "InstallPlan") -> list[tuple[str, str, str, str]]:
         sign, style = _SIGNS[step.kind]
         versions = " → ".join(version for version in (step.before, step.after) if version)
         why = f"  {'for ' if step.why else ''}{', '.join(step.why)}"
-        lines.append((sign, style, f" {padded(step.kind, 9)} {padded(step.name, width)}  {padded(versions, 16)}", why))
+        lines.append(
+            (sign, style, f" {padded(step.kind, 9)} {padded(step.name, width)}  {padded(versions, 16)}", why)
+        )
     for edit in plan.edits:
         verb_word = "edit" if edit.before_integrity else "create"
         detail = f"  npm: {', '.join(plan.npm)}" if edit.path == "package.json" and plan.npm else ""
@@ -176,13 +186,20 @@ def _totals(plan: "InstallPlan") -> str:
     for step in plan.changes:
         counts[step.kind] = counts.get(step.kind, 0) + 1
     words = [f"{count} to {kind}" for kind, count in counts.items()]
-    size = f"{plan.download_bytes / 1024:.1f} KiB to download" if plan.download_bytes else "nothing to download"
+    size = (
+        f"{plan.download_bytes / 1024:.1f} KiB to download" if plan.download_bytes else "nothing to download"
+    )
     return f"{', '.join(words) or 'files only'}; {size}"
 
 
 def _print_report(output: Output, report: "InstallReport") -> None:
     for step in report.changes:
-        words = {"install": "installed", "update": "updated", "downgrade": "downgraded", "remove": "uninstalled"}
+        words = {
+            "install": "installed",
+            "update": "updated",
+            "downgrade": "downgraded",
+            "remove": "uninstalled",
+        }
         to = f" {step.after}" if step.after else f" {step.before}"
         output.line(styled("✓ ", "green"), f"{words[step.kind]} ", styled(step.name, "bold"), to)
     if not report.changes:

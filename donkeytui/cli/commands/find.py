@@ -34,7 +34,7 @@ def search_command(
     category: str,
     tag: str,
     author: str,
-    verified: bool,  # noqa: FBT001
+    verified: bool,
     sort: str | None,
     limit: int,
     page: int,
@@ -62,7 +62,12 @@ def search_command(
     output = invocation.output
     if output.is_json:
         output.result(
-            {"query": " ".join(query), "total": found.total, "is_corrected": found.is_corrected, "plugins": found.hits}
+            {
+                "query": " ".join(query),
+                "total": found.total,
+                "is_corrected": found.is_corrected,
+                "plugins": found.hits,
+            }
         )
         return
     _print_hits(output, found)
@@ -111,7 +116,9 @@ def _say_total(output: Output, found: "SearchPage", state: "CatalogueState", pag
     for text in found.query.unknown:
         output.say(styled("note:", "dim"), f" `{text}` is not a filter and was left out")
     if not found.total:
-        output.say(f"no plugin fits `{found.query.text}` among the {state.plugins} of the registry `{state.registry}`")
+        output.say(
+            f"no plugin fits `{found.query.text}` among the {state.plugins} of registry `{state.registry}`"
+        )
         output.say(styled("hint:", "cyan"), " try fewer words, or only the beginning of one")
     elif found.is_corrected:
         output.say(f"{found.total} near what you typed, nothing fits exactly")
@@ -122,7 +129,7 @@ def _say_total(output: Output, found: "SearchPage", state: "CatalogueState", pag
 @verb(name="info", epilog="Example: donkeytui info auth-jwt@^1.0.0 --readme")
 @click.argument("plugin")
 @click.option("--readme", is_flag=True, help="Print the README of the release.")
-def info_command(invocation: Invocation, plugin: str, readme: bool) -> None:  # noqa: FBT001
+def info_command(invocation: Invocation, plugin: str, readme: bool) -> None:
     """Show everything about PLUGIN (a name, or name@range)."""
     from donkeytui.operations.show import choose_release, read_readme, show
     from donkeytui.operations.sync import refresh_if_stale
@@ -171,7 +178,9 @@ def _facts(document: "PluginDocument", release: "Release") -> list[tuple[str, st
     rating = f"{document.rating:.1f} of 5, {document.rating_count} ratings" if document.rating_count else ""
     packages = ", ".join(f"{name} {range_}" for name, range_ in release.dependencies.packages.items())
     engine = ", ".join(
-        f"{name} {range_}" for name, range_ in (("bun", release.engine.bun), ("node", release.engine.node)) if range_
+        f"{name} {range_}"
+        for name, range_ in (("bun", release.engine.bun), ("node", release.engine.node))
+        if range_
     )
     framework = f"@donkeylabs/server {release.framework}"
     return [
@@ -205,7 +214,11 @@ def list_command(invocation: Invocation) -> None:
     else:
         for plugin in installed.plugins:
             output.record(
-                plugin.name, plugin.version, plugin.range or "", plugin.newest_in_range, ",".join(plugin.problems)
+                plugin.name,
+                plugin.version,
+                plugin.range or "",
+                plugin.newest_in_range,
+                ",".join(plugin.problems),
             )
 
 
@@ -223,7 +236,9 @@ def _print_installed(output: Output, installed: "InstalledList") -> None:
             *_state(plugin),
         )
     for name in installed.yours:
-        output.line(styled(padded(name, max(width, 1)), ""), "  ", styled("your own, in the same folder", "dim"))
+        output.line(
+            styled(padded(name, max(width, 1)), ""), "  ", styled("your own, in the same folder", "dim")
+        )
 
 
 def _reason(plugin: "InstalledPlugin") -> str:

@@ -48,12 +48,16 @@ def list_registries_command(invocation: Invocation) -> None:
 @click.argument("name")
 @click.argument("url")
 @click.option("--use", "is_used", is_flag=True, help="Use it from now on.")
-def add_registry_command(invocation: Invocation, name: str, url: str, is_used: bool) -> None:  # noqa: FBT001
+def add_registry_command(invocation: Invocation, name: str, url: str, is_used: bool) -> None:
     """Remember the registry at URL under NAME."""
     from donkeytui.operations.registries import add_registry
 
     add_registry(invocation.settings(), name, url, is_used=is_used)
-    _done(invocation, f"added {name}{' and using it' if is_used else ''}", hint="" if is_used else f"donkeytui registry use {name}")
+    _done(
+        invocation,
+        f"added {name}{' and using it' if is_used else ''}",
+        hint="" if is_used else f"donkeytui registry use {name}",
+    )
 
 
 @_register
