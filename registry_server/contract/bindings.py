@@ -220,10 +220,7 @@ class Bindings:
             if owner is None:
                 return
             target = unwrap(owner)
-        names = (
-            [target] if target.type == "identifier" else [name for name, _ in _names_in(self._source, target)]
-        )
-        for name in names:
+        for name in names_in(target):
             binding = self.find(self._source.text(name), name.start_byte)
             if binding is not None:
                 self._written.add(binding)

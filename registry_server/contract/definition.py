@@ -13,6 +13,7 @@ from msgspec import Struct
 from registry_server.contract.bindings import LINKS_MAX, Bindings, Step, is_function, walk_steps
 from registry_server.contract.modules import Import, exported_names, exports, read_imports
 from registry_server.contract.typescript import (
+    WRAPPERS,
     Node,
     Source,
     line_of,
@@ -345,9 +346,7 @@ class _Holder:
             case "export_statement":
                 self.is_default = True
                 return None
-            case _ if node == unwrap(above.node):
-                return above
-            case "await_expression" | "as_expression" | "satisfies_expression" | "parenthesized_expression":
+            case wrapper if wrapper in WRAPPERS or wrapper == "await_expression":
                 return above
             case _:
                 return None

@@ -135,10 +135,8 @@ def _exports_of(source: Source, statement: Node) -> Iterator[tuple[str, Node | N
     if "type" in words:
         return
     if "default" in words:
-        named = (
-            declaration.child_by_field_name("name") if declaration else statement.child_by_field_name("value")
-        )
-        yield "default", named
+        value = statement.child_by_field_name("value")
+        yield "default", (value if declaration is None else declaration.child_by_field_name("name"))
     elif declaration is not None:
         for name in _declared_names(declaration):
             yield source.text(name), name
@@ -148,11 +146,16 @@ def _exports_of(source: Source, statement: Node) -> Iterator[tuple[str, Node | N
         if part.type == "namespace_export":
             yield source.text(members(part)[-1]), None
         elif part.type == "export_clause":
-            for specifier in members(part):
-                name = specifier.child_by_field_name("name")
-                if name is not None and not _has_type_keyword(specifier):
-                    outside = specifier.child_by_field_name("alias") or name
-                    yield source.text(outside).strip("\"'"), (None if is_elsewhere else name)
+            for outside, inside in _specified(source, part):
+                yield outside, (None if is_elsewhere else inside)
+
+
+def _specified(source: Source, clause: Node) -> Iterator[tuple[str, Node]]:
+    for specifier in members(clause):
+        name = specifier.child_by_field_name("name")
+        if name is not None and not _has_type_keyword(specifier):
+            outside = specifier.child_by_field_name("alias") or name
+            yield source.text(outside).strip("\"'"), name
 
 
 def _declared_names(declaration: Node) -> Iterator[Node]:

@@ -30,7 +30,7 @@ def check_name(text: str) -> str:
         shown = text if len(text) <= NAME_MAX else text[:NAME_MAX] + "…"
         raise InvalidName(
             f"`{shown}` is not a plugin name",
-            detail=f"a name has lower case letters, digits and single dashes (or camelCase), up to {NAME_MAX}",
+            detail=f"it has lower case letters, digits and single dashes (or camelCase), up to {NAME_MAX}",
             hint="look for it: donkeytui search WORDS",
         )
     return text

@@ -5,7 +5,8 @@ Sources are hostile. tree-sitter itself has no bound: its error recovery is quad
 arguments or compare. So a source is refused when it is too large, when brackets or `<` nest too
 deeply (counted before parsing), or when the parser stops making headway.
 
-Text of a node is cut out of `Source.data`: `Node.text` crashes after a parse with a callback.
+Text of a node is cut out of `Source.data`: after a parse with a callback, which the bound needs,
+`Node.text` calls back for each text (slow, and it crashed with a memoryview).
 `root.has_error` is no syntax check: valid code such as ``sql<{ n: number }>`...` `` sets it.
 """
 
@@ -22,6 +23,7 @@ from registry_server.contract.problems import InvalidPackage
 __all__ = [
     "NESTING_MAX",
     "SOURCE_MAX",
+    "WRAPPERS",
     "Node",
     "Source",
     "line_of",
@@ -47,9 +49,16 @@ _WINDOW = 500
 """Progress calls (one per 100 parser steps) after which the parser must have come further ..."""
 _HEADWAY = _WINDOW * 8
 """... by this many bytes. Real files give 55 bytes a call, the densest valid text 14."""
-_WRAPPERS = frozenset(
-    ("parenthesized_expression", "as_expression", "satisfies_expression", "non_null_expression")
+WRAPPERS = frozenset(
+    (
+        "as_expression",
+        "non_null_expression",
+        "parenthesized_expression",
+        "satisfies_expression",
+        "type_assertion",
+    )
 )
+"""Nodes whose value is that of the expression inside."""
 
 
 class Source(Struct, frozen=True, kw_only=True):
@@ -98,16 +107,12 @@ def members(node: Node) -> list[Node]:
 
 def unwrap(node: Node) -> Node:
     """The expression inside parentheses, `as T`, `<T>`, `satisfies T` and `!`."""
-    while True:
-        if node.type in _WRAPPERS:
-            inner = members(node)[:1]
-        elif node.type == "type_assertion":
-            inner = members(node)[-1:]
-        else:
-            return node
+    while node.type in WRAPPERS:
+        inner = members(node)
         if not inner:
-            return node
-        node = inner[0]
+            break
+        node = inner[-1] if node.type == "type_assertion" else inner[0]
+    return node
 
 
 def line_of(node: Node) -> int:

@@ -1,0 +1,128 @@
+"""A plan as rows and details, a finished one as next steps, a problem as sentences."""
+
+import difflib
+
+from donkeytui.install.plan import Edit, InstallPlan, Step
+from donkeytui.operations.install import InstallReport
+from donkeytui.tui.lines.numbers import count_text, size_text
+from donkeytui.tui.text import EMPTY, Line, StyleName, fitted, span, wrapped
+from registry_server.contract.problems import Problem
+
+_SIGNS: dict[str, tuple[str, StyleName]] = {
+    "install": ("+", "good"),
+    "update": ("↑", "good"),
+    "downgrade": ("↓", "warn"),
+    "remove": ("-", "bad"),
+    "keep": ("=", "dim"),
+}
+_DONE = {"install": "installed", "update": "updated", "downgrade": "downgraded", "remove": "removed"}
+
+
+def step_line(step: Step, width: int) -> Line:
+    sign, style = _SIGNS[step.kind]
+    versions = " → ".join(version for version in (step.before, step.after) if version)
+    why = f"for {', '.join(step.why)}" if step.why else ""
+    parts = [
+        span(f" {sign} ", style),
+        *fitted((span(step.kind, style),), 10),
+        *fitted((span(step.name, "strong"),), 20),
+        span(" "),
+        *fitted((span(versions),), 18),
+        span(" "),
+        span(why, "dim"),
+    ]
+    return fitted(parts, width)
+
+
+def edit_line(edit: Edit, width: int) -> Line:
+    word = "edit" if edit.before_integrity else "create"
+    return fitted((span(" ~ ", "accent"), *fitted((span(word, "accent"),), 10), span(edit.path)), width)
+
+
+def totals_line(plan: InstallPlan) -> Line:
+    counts: dict[str, int] = {}
+    for step in plan.changes:
+        counts[step.kind] = counts.get(step.kind, 0) + 1
+    words = [f"{count} to {kind}" for kind, count in counts.items()]
+    size = f"{size_text(plan.download_bytes)} to download" if plan.download_bytes else "nothing to download"
+    warnings = sum(notice.severity != "note" for notice in plan.notices)
+    tail = span(f" · {count_text(warnings, 'warning')}", "warn") if warnings else span("")
+    return (span(f" {', '.join(words) or 'files only'} · {size}", "dim"), tail)
+
+
+def step_details(plan: InstallPlan, name: str, width: int) -> list[Line]:
+    """What one row of the plan means: a plugin's step or an edit's diff."""
+    edit = next((edit for edit in plan.edits if f"file:{edit.path}" == name), None)
+    if edit is not None:
+        return diff_lines(edit)
+    step = next(step for step in plan.steps if step.name == name)
+    lines: list[Line] = [(span(step.name, "heading"), span(f"  {step.after or step.before}", "dim")), EMPTY]
+    if step.why:
+        lines += wrapped((span(f"asked for by {', '.join(step.why)}"),), width)
+    place = f"{plan.plugins_root}/{step.name}"
+    if step.kind == "remove":
+        lines += wrapped((span(f"{place} is removed; a copy stays in .donkeylabs until the next change"),), width)
+    else:
+        lines += wrapped((span(f"goes to {place}"),), width)
+    download = next((download for download in plan.downloads if download.name == name), None)
+    if download is not None:
+        source = "in the cache" if download.is_cached else "to download"
+        lines += [(span(f"{size_text(download.size_bytes)}, {source}"),)]
+        lines += wrapped((span(download.integrity, "dim"),), width)
+    for notice in plan.notices:
+        style: StyleName = "warn" if notice.severity != "note" else "dim"
+        if f"`{name}`" in notice.text:
+            lines += [EMPTY, *wrapped((span(f"! {notice.text}", style),), width)]
+    return lines
+
+
+def diff_lines(edit: Edit) -> list[Line]:
+    lines: list[Line] = [(span(edit.path, "heading"),), EMPTY]
+    before, after = edit.before.splitlines(), edit.after.splitlines()
+    for text in list(difflib.unified_diff(before, after, lineterm="", n=2))[2:]:
+        style: StyleName = {"+": "good", "-": "bad", "@": "dim"}.get(text[:1], "")  # type: ignore[assignment]
+        lines.append((span(text.replace("\t", "    "), style),))
+    return lines
+
+
+def notice_lines(plan: InstallPlan, width: int) -> list[Line]:
+    lines: list[Line] = []
+    for notice in plan.notices:
+        style: StyleName = "warn" if notice.severity != "note" else "dim"
+        lines += wrapped((span(f"! {notice.text}", style),), width, "  ")
+        if notice.hint:
+            lines += wrapped((span(f"  {notice.hint}", "dim"),), width, "  ")
+    return lines
+
+
+def report_lines(report: InstallReport, width: int) -> list[Line]:
+    """What was done, and what the user has to do next."""
+    lines: list[Line] = [(span("Done", "heading"),), EMPTY]
+    for step in report.changes:
+        lines.append((span("✓ ", "good"), span(f"{_DONE[step.kind]} "), span(step.name, "strong"), span(f" {step.after or step.before}")))
+    steps = report.next_steps
+    if steps.registrations or steps.env_vars or steps.commands:
+        lines += [EMPTY, (span("Next steps", "heading"),), EMPTY]
+    if steps.registrations:
+        lines += [(span(f"Add to {steps.entry}:"),), EMPTY]
+        lines += [(span("  "), span(registration.import_line, "code")) for registration in steps.registrations]
+        lines += [(span("  "), span(registration.register_line, "code")) for registration in steps.registrations]
+        lines.append(EMPTY)
+    if steps.env_vars:
+        lines += [*wrapped((span(f"Set in the environment: {', '.join(steps.env_vars)}"),), width), EMPTY]
+    for command in steps.commands:
+        lines.append((span("Run: "), span(command, "code")))
+    for instruction in steps.instructions:
+        lines += wrapped((span(f"• {instruction}"),), width, "  ")
+    return lines
+
+
+def problem_lines(problem: Problem, width: int) -> list[Line]:
+    """What happened, why, and one thing to do."""
+    lines = wrapped((span(f"✗ {problem.title}", "bad"),), width, "  ")
+    for number, text in enumerate(problem.detail.splitlines()):
+        lead = "because " if number == 0 else "        "
+        lines += wrapped((span(lead, "dim"), span(text)), width, " " * 8)
+    if problem.hint:
+        lines += [EMPTY, *wrapped((span("hint    ", "dim"), span(problem.hint, "accent")), width, " " * 8)]
+    return lines

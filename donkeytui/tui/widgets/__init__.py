@@ -1,0 +1,1 @@
+"""Widgets that draw lines: the virtual list, the reader, the header, the status line."""
