@@ -1,226 +1,240 @@
 """donkeylabs.config.ts: text -> what it says, and text edits that keep the rest byte for byte.
 
-The configuration is an object: the default export, the argument of a call round it
-(`defineConfig`), or a variable with either, `as` and `satisfies` taken off. Any other shape is left
-alone, with the reason why.
+Only the shapes of the wild are understood: an object that is exported, directly, through
+`defineConfig(...)` or through a constant. Anything else is left alone and said so. The file comes
+with a clone and is hostile: a plugins root outside of the project is not taken from it.
 """
-
-import fnmatch
-import posixpath
-import re
 
 from msgspec import Struct
 
+from donkeytui.project.globs import fixed_folder, glob_matches_root
+from donkeytui.project.listing import append_item
+from registry_server.contract.bindings import Bindings
+from registry_server.contract.modules import exports, read_imports
 from registry_server.contract.problems import InvalidPackage
 from registry_server.contract.typescript import Node, Source, members, parse, static_text, unwrap, walk
+
+__all__ = ["ConfigReading", "add_plugin_glob", "glob_matches_root", "plugins_root", "read_config"]
 
 DEFAULT_ROOT = "src/plugins"
 SVELTEKIT_ROOT = "src/server/plugins"
 SVELTEKIT_ADAPTER = "@donkeylabs/adapter-sveltekit"
-_MAGIC = re.compile(r"[*?\[\]{}!()]")
 
 
 class ConfigReading(Struct, frozen=True, kw_only=True):
+    """What a config says, as far as it was understood."""
+
     is_understood: bool
-    """Whether `add_plugin_glob` can edit the text."""
+    """Whether `add_plugin_glob` may edit it."""
     plugin_globs: tuple[str, ...] = ()
+    """Elements of `plugins`, in order; when not understood, those that could be read."""
     entry: str = ""
+    """Empty when the config names none."""
     uses_sveltekit: bool = False
     reason: str = ""
-    """Why it is not understood."""
+    """Why it is not understood, as a clause for a person."""
 
 
 def read_config(text: str) -> ConfigReading:
-    """Never raises: what cannot be read is not understood."""
-    uses_sveltekit = SVELTEKIT_ADAPTER in text
     try:
         source = parse(text)
     except InvalidPackage as error:
-        return ConfigReading(is_understood=False, uses_sveltekit=uses_sveltekit, reason=error.problem.detail)
-    config = _config_object(source)
-    if config is None:
-        reason = "no configuration object is exported"
-        return ConfigReading(is_understood=False, uses_sveltekit=uses_sveltekit, reason=reason)
-    entry_node = _field(source, config, "entry")
-    entry = static_text(source, unwrap(entry_node)) if entry_node is not None else None
-    plugins = _field(source, config, "plugins")
-    array = unwrap(plugins) if plugins is not None else None
-    if array is not None and array.type != "array":
-        reason = "its `plugins` are not a list"
-        return ConfigReading(is_understood=False, entry=entry or "", uses_sveltekit=uses_sveltekit, reason=reason)
-    texts = [static_text(source, unwrap(item)) for item in members(array)] if array is not None else []
-    return ConfigReading(
-        is_understood=True,
-        plugin_globs=tuple(item for item in texts if item is not None),
-        entry=entry or "",
-        uses_sveltekit=uses_sveltekit,
-    )
-
-
-def plugins_root(reading: ConfigReading) -> str:
-    """Where plugins lie, relative to the project, with `/`; never outside of it."""
-    for glob in reading.plugin_globs[:1]:
-        root = _fixed_part(glob)
-        if root:
-            return root
-    return SVELTEKIT_ROOT if reading.uses_sveltekit else DEFAULT_ROOT
-
-
-def glob_matches_root(globs: tuple[str, ...], root: str, name: str) -> bool:
-    """Whether one of the globs finds `<root>/<name>/index.ts`."""
-    path = f"{root}/{name}/index.ts"
-    return any(_matches(posixpath.normpath(glob), path) for glob in globs)
+        return ConfigReading(is_understood=False, reason=error.problem.detail)
+    return _ConfigReader(source).reading()
 
 
 def add_plugin_glob(text: str, glob: str) -> str | None:
-    """The text with `glob` as the last of `plugins`; None when its shape is not understood."""
-    try:
-        source = parse(text)
-    except InvalidPackage:
+    """`text` with `glob` as the last element of `plugins`; None when its shape is not understood.
+
+    Last, because a tool of the framework takes the plugins root from the first. A glob that is
+    there already changes nothing. The result is read again before it is given out.
+    """
+    reading = read_config(text)
+    if not reading.is_understood:
         return None
-    config = _config_object(source)
-    if config is None:
+    if glob in reading.plugin_globs:
+        return text
+    reader = _ConfigReader(parse(text))
+    edited = reader.with_glob(glob)
+    if edited is None or read_config(edited).plugin_globs != (*reading.plugin_globs, glob):
         return None
-    quote = "'" if text.count("'") > text.count('"') else '"'
-    literal = f"{quote}{glob}{quote}"
-    plugins = _field(source, config, "plugins")
-    if plugins is None:
-        return _insert(source, config, f"plugins: [{literal}]")
-    array = unwrap(plugins)
-    return _insert(source, array, literal) if array.type == "array" else None
+    return edited
 
 
-def _insert(source: Source, holder: Node, item: str) -> str:
-    """`item` after the last member of a list or object, in the style of the others."""
-    data = source.data
-    newline = b"\r\n" if b"\r\n" in data else b"\n"
-    items = members(holder)
-    closing = holder.end_byte - 1
-    if not items:
-        inner = data[holder.start_byte + 1 : closing]
-        if inner.strip():
-            # Only comments inside: they stay, the item goes behind them.
-            return _joined(data, closing, newline + b"  " + item.encode() + b"," + newline)
-        is_object = holder.type == "object"
-        return _joined(data, holder.start_byte + 1, f" {item} ".encode() if is_object else item.encode(), closing)
-    last = items[-1]
-    between = data[last.end_byte : closing]
-    comma = _comma_after(between)
-    start_line = data.rfind(b"\n", 0, last.start_byte) + 1
-    indent = data[start_line : last.start_byte]
-    is_multiline = holder.start_point.row != last.start_point.row and not indent.strip()
-    if is_multiline:
-        addition = newline + indent + item.encode()
-    else:
-        addition = b" " + item.encode()
-    if comma is None:
-        return _joined(data, last.end_byte, b"," + addition)
-    return _joined(data, last.end_byte + comma + 1, addition + b",")
+def plugins_root(reading: ConfigReading) -> str:
+    """The folder plugins live in, relative to the project, with `/`; never outside of it.
+
+    The fixed part of the first glob, or the framework's own defaults: also when that glob leads out
+    of the project, is absolute, or has no fixed part.
+    """
+    first = next((glob for glob in reading.plugin_globs if not glob.startswith("!")), "")
+    return fixed_folder(first) or (SVELTEKIT_ROOT if reading.uses_sveltekit else DEFAULT_ROOT)
 
 
-def _comma_after(between: bytes) -> int | None:
-    """Place of the trailing comma, outside of comments."""
-    blank = re.sub(rb"//[^\n]*|/\*.*?\*/", lambda match: b" " * len(match[0]), between, flags=re.DOTALL)
-    place = blank.find(b",")
-    return place if place >= 0 else None
+class _NotUnderstoodError(Exception):
+    """Carries the reason up to the reading."""
 
 
-def _joined(data: bytes, at: int, addition: bytes, end: int | None = None) -> str:
-    changed = data[:at] + addition + data[at if end is None else end :]
-    return changed.decode("utf-8", "surrogatepass")
+class _ConfigReader:
+    """One parsed config; every step may find that it is not understood."""
 
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._bindings = Bindings(source)
 
-def _config_object(source: Source) -> Node | None:
-    for node in source.root.children:
-        exported = _exported_value(source, node)
-        if exported is not None:
-            return _object_in(source, exported)
-    return None
+    def reading(self) -> ConfigReading:
+        globs: list[str] = []
+        entry = ""
+        reason = ""
+        adapter = ""
+        try:
+            config = self._config()
+            adapter = self._static_field(config, "adapter")
+            entry = self._static_field(config, "entry")
+            self._read_globs(config, globs)
+        except _NotUnderstoodError as error:
+            reason = str(error)
+        return ConfigReading(
+            is_understood=not reason,
+            plugin_globs=tuple(globs),
+            entry=entry,
+            uses_sveltekit=adapter == SVELTEKIT_ADAPTER or self._imports_sveltekit(),
+            reason=reason,
+        )
 
-
-def _exported_value(source: Source, node: Node) -> Node | None:
-    """The value of `export default` or `module.exports =`."""
-    if node.type == "export_statement" and any(child.type == "default" for child in node.children):
-        return node.child_by_field_name("value")
-    if node.type != "expression_statement" or not members(node):
-        return None
-    assignment = members(node)[0]
-    left = assignment.child_by_field_name("left")
-    if assignment.type == "assignment_expression" and left is not None:
-        return assignment.child_by_field_name("right") if source.text(left) == "module.exports" else None
-    return None
-
-
-def _object_in(source: Source, node: Node, depth: int = 0) -> Node | None:
-    node = unwrap(node)
-    if node.type == "object":
-        return node
-    if depth > 4:
-        return None
-    if node.type == "call_expression":
-        arguments = node.child_by_field_name("arguments")
-        items = members(arguments) if arguments is not None else []
-        return _object_in(source, items[0], depth + 1) if len(items) == 1 else None
-    if node.type == "identifier":
-        value = _variable(source, source.text(node))
-        return _object_in(source, value, depth + 1) if value is not None else None
-    return None
-
-
-def _variable(source: Source, name: str) -> Node | None:
-    for node in walk(source.root):
-        if node.type == "variable_declarator":
-            declared = node.child_by_field_name("name")
-            if declared is not None and source.text(declared) == name:
-                return node.child_by_field_name("value")
-    return None
-
-
-def _field(source: Source, config: Node, name: str) -> Node | None:
-    for pair in members(config):
-        key = pair.child_by_field_name("key") if pair.type == "pair" else None
-        if key is not None and source.text(key).strip("\"'") == name:
-            return pair.child_by_field_name("value")
-    return None
-
-
-def _fixed_part(glob: str) -> str:
-    """The folders before the first wildcard; empty when they are none, or lead out of the project."""
-    if glob.startswith(("/", "~")) or "\\" in glob or ":" in glob or not glob.isprintable():
-        return ""
-    fixed: list[str] = []
-    for part in glob.split("/"):
-        if _MAGIC.search(part):
-            break
-        fixed.append(part)
-    else:
-        fixed = fixed[:-2]
-    root = posixpath.normpath("/".join(fixed)) if fixed else "."
-    is_inside = root != "." and not root.startswith("..") and ".git" not in root.split("/")
-    return root if is_inside else ""
-
-
-def _matches(glob: str, path: str) -> bool:
-    """Part by part; `**` stands for any number of folders."""
-    wanted, present = glob.split("/"), path.split("/")
-    # reachable[j]: the parts read so far can end before present[j].
-    reachable = {0}
-    for part in wanted:
-        if part == "**":
-            reachable = set(range(min(reachable), len(present) + 1)) if reachable else set()
+    def with_glob(self, glob: str) -> str | None:
+        """The text with one more glob."""
+        try:
+            config = self._config()
+            plugins = self._field(config, "plugins")
+            array = None if plugins is None else self._array(plugins)
+        except _NotUnderstoodError:
+            return None
+        item = _quoted(glob, self._quote(array))
+        data = self._source.data
+        if array is not None:
+            edited = append_item(data, array, item.encode(), padding=b"")
         else:
-            reachable = {
-                place + 1
-                for place in reachable
-                if place < len(present) and any(fnmatch.fnmatchcase(present[place], p) for p in _braces(part))
-            }
-        if not reachable:
-            return False
-    return len(present) in reachable
+            edited = append_item(data, config, f"plugins: [{item}]".encode(), padding=b" ")
+        return None if edited is None else edited.decode("utf-8", "surrogatepass")
+
+    def _config(self) -> Node:
+        """The object that is exported."""
+        exported = [node for name, node in exports(self._source) if name == "default" and node is not None]
+        exported += self._assigned_exports()
+        if len(exported) != 1:
+            raise _NotUnderstoodError("it does not have exactly one default export")
+        value = self._bindings.follow(exported[0])
+        if value is not None and value.type == "call_expression":
+            value = self._defined(value)
+        if value is None or value.type != "object":
+            raise _NotUnderstoodError("its default export is not an object")
+        if value.has_error:
+            raise _NotUnderstoodError("it has a syntax error")
+        return value
+
+    def _assigned_exports(self) -> list[Node]:
+        """Values of `module.exports = ...` and `export = ...`."""
+        found: list[Node | None] = []
+        for statement in members(self._source.root):
+            if statement.type == "export_statement" and any(
+                child.type == "=" for child in statement.children
+            ):
+                found += members(statement)[:1]
+            for expression in members(statement) if statement.type == "expression_statement" else []:
+                left = expression.child_by_field_name("left")
+                if left is not None and self._source.text(left) == "module.exports":
+                    found.append(expression.child_by_field_name("right"))
+        return [node for node in found if node is not None]
+
+    def _defined(self, call: Node) -> Node | None:
+        """What `defineConfig(...)` is given, whatever it is called here."""
+        function, arguments = call.child_by_field_name("function"), call.child_by_field_name("arguments")
+        if function is None or arguments is None or arguments.type != "arguments":
+            return None
+        name = self._source.text(function)
+        binding = self._bindings.find(name, function.start_byte)
+        is_define = name.split(".")[-1] == "defineConfig"
+        if not is_define and (binding is None or binding.imported != "defineConfig"):
+            return None
+        given = members(arguments)
+        return self._bindings.follow(given[0]) if len(given) == 1 else None
+
+    def _field(self, config: Node, wanted: str) -> Node | None:
+        """The value of a field; None when there is surely none."""
+        found: list[Node] = []
+        is_certain = True
+        for member in members(config):
+            name = self._key(member)
+            if name is None:
+                is_certain = False
+            elif name == wanted:
+                is_certain = True
+                found.append(member.child_by_field_name("value") or member)
+        if not is_certain:
+            raise _NotUnderstoodError(f"a spread or a computed key may set `{wanted}`")
+        if len(found) > 1:
+            raise _NotUnderstoodError(f"it sets `{wanted}` twice")
+        return found[0] if found else None
+
+    def _key(self, member: Node) -> str | None:
+        if member.type == "shorthand_property_identifier":
+            return self._source.text(member)
+        key = member.child_by_field_name("key") or member.child_by_field_name("name")
+        if key is None or key.type == "computed_property_name":
+            return None
+        return static_text(self._source, key) if key.type == "string" else self._source.text(key)
+
+    def _static_field(self, config: Node, name: str) -> str:
+        """Empty when the field is missing, computed or uncertain."""
+        try:
+            value = self._field(config, name)
+        except _NotUnderstoodError:
+            return ""
+        return (self._bindings.static_text(value) or "") if value is not None else ""
+
+    def _array(self, value: Node) -> Node:
+        array = self._bindings.follow(value)
+        if array is None or array.type != "array":
+            raise _NotUnderstoodError("its `plugins` is not an array")
+        if array.has_error:
+            raise _NotUnderstoodError("it has a syntax error")
+        return array
+
+    def _read_globs(self, config: Node, globs: list[str]) -> None:
+        plugins = self._field(config, "plugins")
+        is_computed = False
+        for item in members(self._array(plugins)) if plugins is not None else []:
+            glob = self._bindings.static_text(item)
+            if glob is None:
+                is_computed = True
+            else:
+                globs.append(glob)
+        if is_computed:
+            raise _NotUnderstoodError("an element of its `plugins` is computed")
+
+    def _imports_sveltekit(self) -> bool:
+        return any(
+            found.module == SVELTEKIT_ADAPTER or found.module.startswith(f"{SVELTEKIT_ADAPTER}/")
+            for found in read_imports(self._source)
+            if not found.is_type_only
+        )
+
+    def _quote(self, array: Node | None) -> str:
+        """The quote sign of the last element, else of the file's first string."""
+        items = [unwrap(item) for item in members(array)] if array is not None else []
+        strings = [item for item in reversed(items) if item.type == "string"]
+        for node in strings or walk(self._source.root):
+            if node.type == "string":
+                return self._source.text(node)[0]
+        return '"'
 
 
-def _braces(part: str) -> list[str]:
-    match = re.match(r"(.*?)\{([^{}]*)\}(.*)\Z", part)
-    if match is None:
-        return [part]
-    return [f"{match[1]}{choice}{match[3]}" for choice in match[2].split(",")[:50]]
+def _quoted(text: str, quote: str) -> str:
+    return quote + "".join(_written(character, quote) for character in text) + quote
+
+
+def _written(character: str, quote: str) -> str:
+    if character in (quote, "\\"):
+        return f"\\{character}"
+    return character if character.isprintable() else f"\\u{{{ord(character):x}}}"

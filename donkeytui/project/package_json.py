@@ -1,185 +1,246 @@
-"""package.json of the host project: text -> text edits that keep order, indentation and every other byte.
+"""package.json: text -> text edits that keep order and indentation.
 
-JSON is an expression of TypeScript, so the same parser that reads the configuration finds the places.
+Only npm packages are kept here; plugins never are. Every byte outside of the edited entries stays:
+byte order mark, line ends, final newline. What is added and then removed leaves the text as it was,
+as long as `dependencies` had an entry before.
 """
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
-from registry_server.contract.problems import InvalidManifest, InvalidPackage
+from msgspec import Struct
+
+from registry_server.contract.problems import InvalidManifest
 from registry_server.contract.strict_json import StrictJsonError, load_strict
-from registry_server.contract.typescript import Node, Source, members, parse
 
-SECTIONS = ("dependencies", "devDependencies", "peerDependencies", "optionalDependencies")
-_BEFORE = ("dependencies", "devDependencies", "peerDependencies", "scripts", "type", "private", "version", "name")
-_PREFIX = "x="
+SIZE_MAX = 4 << 20
+"""Bytes of a package.json that is read."""
+
+_FIELD = "dependencies"
+_OTHER_FIELDS = ("optionalDependencies", "devDependencies", "peerDependencies")
+_FIELDS = (_FIELD, *_OTHER_FIELDS)
+_COMES_AFTER = ("scripts", "bin", "exports", "main", "type", "private", "license", "description", "version", "name")
+"""Where a new `dependencies` goes: behind the first of these that is there."""
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[{}\[\],:]|[^\s{}\[\],:"]+')
+
+
+class _Member(Struct, frozen=True, kw_only=True):
+    """One `"key": value` of an object, by its place in the text."""
+
+    key: str
+    lead: str
+    """White space between what stands before it and its key."""
+    start: int
+    key_end: int
+    value_start: int
+    end: int
+
+
+class _Object(Struct, frozen=True, kw_only=True):
+    start: int
+    """Of the opening brace."""
+    end: int
+    """Behind the closing brace."""
+    members: tuple[_Member, ...]
+
+    def find(self, key: str) -> _Member | None:
+        return next((member for member in self.members if member.key == key), None)
+
+
+class _Edit(Struct, frozen=True, kw_only=True):
+    start: int
+    end: int
+    text: str
 
 
 def read_npm_dependencies(text: str) -> dict[str, str]:
-    """All sections in one: package -> range. Raises `InvalidManifest` when the file is not what it should be."""
-    document = _document(text)
+    """All npm packages named in `text`, with their ranges; the run-time range where there are several.
+
+    Raises `InvalidManifest` when the text is not one JSON object, has a key twice, or a field of
+    dependencies is not an object of texts.
+    """
+    document = _load(text)
     found: dict[str, str] = {}
-    for section in reversed(SECTIONS):
-        value = document.get(section, {})
-        if not isinstance(value, dict):
-            raise _invalid(f"has a `{section}` that is not an object")
-        found.update({name: str(range_) for name, range_ in value.items()})
+    for field in _FIELDS:
+        entries = document.get(field, {})
+        if not isinstance(entries, dict):
+            raise _refusal(f"`{field}` is not an object")
+        for name, wanted in entries.items():
+            if not isinstance(wanted, str):
+                raise _refusal(f"`{name[:80]}` in `{field}` is not a text")
+            found.setdefault(name, wanted)
     return found
 
 
 def add_npm_dependencies(text: str, wanted: Mapping[str, str]) -> str:
-    """The text with what is missing of `wanted` in `dependencies`; in order when they are in order."""
+    """`text` with what is missing of `wanted` (name -> range) in `dependencies`.
+
+    In alphabetical order where there is one, else at the end. A package that any field names
+    already keeps its range: the project knows better than a plugin.
+
+    Raises `InvalidManifest`, as reading does.
+    """
     present = read_npm_dependencies(text)
-    for name, range_ in sorted(wanted.items()):
-        if name not in present:
-            text = _add_one(text, name, range_)
-    return text
+    entries = {name: wanted[name] for name in sorted(wanted) if name not in present}
+    if not entries:
+        return text
+    root = _scan(text, text.index("{"))
+    field = root.find(_FIELD)
+    if field is None:
+        return _apply(text, [_new_field(text, root, entries)])
+    target = _scan(text, field.value_start)
+    if not target.members:
+        filled = _filled(entries, lead=field.lead, unit=_unit(root))
+        return _apply(text, [_Edit(start=target.start, end=target.end, text=filled)])
+    return _apply(text, _insertions(text, target, entries))
 
 
 def remove_npm_dependencies(text: str, names: Collection[str]) -> str:
-    """The text without `names` in `dependencies`."""
-    _document(text)
-    for name in names:
-        text = _remove_one(text, name)
-    return text
+    """`text` without `names` in `dependencies`; the other fields are the user's own.
+
+    Raises `InvalidManifest`, as reading does.
+    """
+    read_npm_dependencies(text)
+    field = _scan(text, text.index("{")).find(_FIELD)
+    if field is None:
+        return text
+    return _apply(text, _removals(_scan(text, field.value_start), frozenset(names)))
 
 
-def _document(text: str) -> dict[str, object]:
+def _load(text: str) -> dict[str, object]:
     try:
-        document = load_strict(text.removeprefix("\ufeff"), 4 << 20)
+        document = load_strict(text.removeprefix("\ufeff"), SIZE_MAX)
     except StrictJsonError as error:
-        raise _invalid(str(error)) from error
+        raise _refusal(f"it {error}") from error
     if not isinstance(document, dict):
-        raise _invalid("is not an object")
+        raise _refusal("it is not a JSON object")
     return document
 
 
-def _invalid(detail: str) -> InvalidManifest:
-    return InvalidManifest(f"the project's package.json {detail}", hint="mend it, and try again")
+def _refusal(why: str) -> InvalidManifest:
+    return InvalidManifest(
+        "`package.json` of the project cannot be read", detail=why, hint="mend the file, then try again"
+    )
 
 
-def _parse(text: str) -> tuple[Source, Node]:
-    """The tree of the text behind `_PREFIX`, and its outermost object."""
-    try:
-        source = parse(_PREFIX + text.removeprefix("\ufeff"))
-    except InvalidPackage as error:
-        raise _invalid(f"cannot be edited: {error.problem.detail}") from error
-    assignment = members(members(source.root)[0])[0]
-    value = assignment.child_by_field_name("right")
-    if value is None or value.type != "object":
-        raise _invalid("cannot be edited: its shape is not understood")
-    return source, value
+def _scan(text: str, start: int) -> _Object:
+    """The object whose brace is at `start`, in a text that is known to be JSON."""
+    members: list[_Member] = []
+    opened: list[re.Match[str]] = []
+    """Tokens of the member that is being read: key, colon, first of the value."""
+    depth = 0
+    end = before = start
+    for token in _TOKEN.finditer(text, start):
+        sign = token.group()
+        if depth == 1 and sign not in (",", "}") and len(opened) < 3:
+            opened.append(token)
+        depth += (sign in ("{", "[")) - (sign in ("}", "]"))
+        if depth == 0 or (depth == 1 and sign == ","):
+            if opened:
+                members.append(_member(text, opened, before=before, end=end))
+            opened, before = [], token.end()
+        elif depth == 1 and sign == "{" and token.start() == start:
+            before = token.end()
+        end = token.end()
+        if depth == 0:
+            break
+    return _Object(start=start, end=end, members=tuple(members))
 
 
-def _pairs(source: Source, node: Node) -> dict[str, Node]:
-    found: dict[str, Node] = {}
-    for pair in members(node):
-        key = pair.child_by_field_name("key")
-        if key is not None:
-            found[json.loads(source.text(key))] = pair
-    return found
+def _member(text: str, opened: Sequence[re.Match[str]], *, before: int, end: int) -> _Member:
+    key, _, value = opened
+    return _Member(
+        key=json.loads(key.group()),
+        lead=text[before : key.start()],
+        start=key.start(),
+        key_end=key.end(),
+        value_start=value.start(),
+        end=end,
+    )
 
 
-def _add_one(text: str, name: str, range_: str) -> str:
-    source, root = _parse(text)
-    pairs = _pairs(source, root)
-    item = f"{json.dumps(name)}: {json.dumps(range_)}"
-    if "dependencies" not in pairs:
-        after = next((pairs[key] for key in _BEFORE if key in pairs), None)
-        return _insert(text, source, root, _new_section(text, item), after or _last(pairs))
-    section = pairs["dependencies"].child_by_field_name("value")
-    assert section is not None
-    present = _pairs(source, section)
-    names = list(present)
-    if names == sorted(names):
-        smaller = [present[other] for other in names if other < name]
-        return _insert(text, source, section, item, smaller[-1] if smaller else None)
-    return _insert(text, source, section, item, _last(present))
+def _insertions(text: str, target: _Object, entries: Mapping[str, str]) -> list[_Edit]:
+    first, last = target.members[0], target.members[-1]
+    colon = text[first.key_end : first.value_start]
+    order = _order(target)
+    edits: list[_Edit] = []
+    for name, wanted in entries.items():
+        entry = f"{json.dumps(name)}{colon}{json.dumps(wanted)}"
+        behind = None
+        if order is not None:
+            behind = next((member for member in target.members if order(member.key) > order(name)), None)
+        if behind is None:
+            edits.append(_Edit(start=last.end, end=last.end, text=f",{last.lead}{entry}"))
+        else:
+            edits.append(_Edit(start=behind.start, end=behind.start, text=f"{entry},{behind.lead}"))
+    return edits
 
 
-def _last(pairs: Mapping[str, Node]) -> Node | None:
-    return list(pairs.values())[-1] if pairs else None
+def _order(target: _Object) -> Callable[[str], str] | None:
+    """What the entries are sorted by: npm goes by the alphabet, hand-made lists often without case."""
+    keys = [member.key for member in target.members]
+    for order in (str, str.casefold):
+        if keys == sorted(keys, key=order):
+            return order
+    return None
 
 
-def _new_section(text: str, item: str) -> str:
-    newline, unit = _newline(text), _indent_unit(text)
-    if newline not in text.strip():
-        return f'"dependencies": {{ {item} }}'
-    return f'"dependencies": {{{newline}{unit * 2}{item}{newline}{unit}}}'
+def _removals(target: _Object, names: frozenset[str]) -> list[_Edit]:
+    kept = [member for member in target.members if member.key not in names]
+    if not kept and target.members:
+        return [_Edit(start=target.start, end=target.end, text="{}")]
+    edits: list[_Edit] = []
+    members = target.members
+    for at, member in enumerate(members):
+        if member.key not in names:
+            continue
+        # The same way it came in: in front of its neighbour, or behind the last that stays.
+        if any(later.key not in names for later in members[at + 1 :]):
+            edits.append(_Edit(start=member.start, end=members[at + 1].start, text=""))
+        else:
+            edits.append(_Edit(start=kept[-1].end, end=members[-1].end, text=""))
+            break
+    return edits
 
 
-def _newline(text: str) -> str:
-    return "\r\n" if "\r\n" in text else "\n"
+def _new_field(text: str, root: _Object, entries: Mapping[str, str]) -> _Edit:
+    unit = _unit(root)
+    if not root.members:
+        lead = f"\n{unit}"
+        close = text[root.start + 1 : root.end - 1] or "\n"
+        field = f"{json.dumps(_FIELD)}: {_filled(entries, lead=lead, unit=unit)}"
+        return _Edit(start=root.start + 1, end=root.end - 1, text=f"{lead}{field}{close}")
+    before = next((member for member in root.members if member.key in _OTHER_FIELDS), None)
+    after = next((member for key in _COMES_AFTER if (member := root.find(key))), root.members[-1])
+    lead = (before or after).lead
+    colon = text[(before or after).key_end : (before or after).value_start]
+    field = f"{json.dumps(_FIELD)}{colon}{_filled(entries, lead=lead, unit=unit)}"
+    if before is not None:
+        return _Edit(start=before.start, end=before.start, text=f"{field},{lead}")
+    return _Edit(start=after.end, end=after.end, text=f",{lead}{field}")
 
 
-def _indent_unit(text: str) -> str:
-    match = re.search(r"\n([ \t]+)\S", text)
-    return match[1] if match else "  "
+def _filled(entries: Mapping[str, str], *, lead: str, unit: str) -> str:
+    """An object of `entries` as the value of a member that stands behind `lead`."""
+    if "\n" not in lead:
+        return "{" + ", ".join(f"{json.dumps(name)}: {json.dumps(entries[name])}" for name in entries) + "}"
+    lines = (f"{lead}{unit}{json.dumps(name)}: {json.dumps(entries[name])}" for name in entries)
+    return "{" + ",".join(lines) + lead + "}"
 
 
-def _insert(text: str, source: Source, holder: Node, item: str, after: Node | None) -> str:
-    """`item` behind the pair `after`, or as the first."""
-    data = source.data
-    pairs = members(holder)
-    if not pairs:
-        return _fill_empty(text, source, holder, item)
-    neighbour = after or pairs[0]
-    lead = _lead(data, neighbour)
-    if after is None:
-        at, addition = neighbour.start_byte, item.encode() + b"," + lead
-    else:
-        at, addition = after.end_byte, b"," + lead + item.encode()
-    return _rebuilt(text, data[:at] + addition + data[at:])
+def _unit(root: _Object) -> str:
+    """One level of indentation, as the first member shows it."""
+    lead = root.members[0].lead if root.members else ""
+    return lead.rpartition("\n")[2] if "\n" in lead else "  "
 
 
-def _lead(data: bytes, pair: Node) -> bytes:
-    """What stands between the sign before a pair and the pair: a newline and its indent, or a space."""
-    start = pair.start_byte
-    while data[start - 1 : start].isspace():
-        start -= 1
-    lead = data[start : pair.start_byte]
-    place = lead.rfind(b"\n")
-    if place < 0:
-        return b" "
-    is_crlf = lead[place - 1 : place] == b"\r"
-    return (b"\r\n" if is_crlf else b"\n") + lead[place + 1 :]
-
-
-def _fill_empty(text: str, source: Source, holder: Node, item: str) -> str:
-    data, newline, unit = source.data, _newline(text), _indent_unit(text)
-    if newline in text.strip():
-        line_start = data.rfind(b"\n", 0, holder.start_byte) + 1
-        outer = re.match(rb"[ \t]*", data[line_start:])
-        base = outer[0].decode() if outer else ""
-        inner = f"{newline}{base}{unit}{item}{newline}{base}"
-    else:
-        inner = f" {item} "
-    changed = data[: holder.start_byte + 1] + inner.encode() + data[holder.end_byte - 1 :]
-    return _rebuilt(text, changed)
-
-
-def _remove_one(text: str, name: str) -> str:
-    source, root = _parse(text)
-    section = _pairs(source, root).get("dependencies")
-    value = section.child_by_field_name("value") if section is not None else None
-    if value is None:
-        return text
-    present = _pairs(source, value)
-    pair = present.get(name)
-    if pair is None:
-        return text
-    data, pairs = source.data, members(value)
-    place = next(i for i, other in enumerate(pairs) if other.start_byte == pair.start_byte)
-    if len(pairs) == 1:
-        start, end = value.start_byte + 1, value.end_byte - 1
-    elif place == 0:
-        start, end = pair.start_byte, pairs[1].start_byte
-    else:
-        start, end = pairs[place - 1].end_byte, pair.end_byte
-    return _rebuilt(text, data[:start] + data[end:])
-
-
-def _rebuilt(text: str, data: bytes) -> str:
-    mark = "\ufeff" if text.startswith("\ufeff") else ""
-    return mark + data[len(_PREFIX) :].decode("utf-8", "surrogatepass")
+def _apply(text: str, edits: Sequence[_Edit]) -> str:
+    """`edits` in the order of the text; several at one place keep theirs."""
+    parts: list[str] = []
+    at = 0
+    for edit in sorted(edits, key=lambda edit: edit.start):
+        parts += [text[at : edit.start], edit.text]
+        at = edit.end
+    return "".join([*parts, text[at:]])

@@ -50,3 +50,32 @@ class StatusChanged(Message):
         super().__init__()
         self.text = text
         self.is_warning = is_warning
+
+
+class StagingWanted(Message):
+    """A key asks to stage (or take back) an action on a plugin."""
+
+    def __init__(self, name: str, action: str) -> None:
+        super().__init__()
+        self.name = name
+        self.action = action
+
+
+class ProjectChanged(Message):
+    """A plan was applied: everything that shows the project reads it again."""
+
+
+class DetailWanted(Message):
+    """Show this plugin in Browse."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+
+class SectionWanted(Message):
+    """Go to a section, by its id."""
+
+    def __init__(self, section: str) -> None:
+        super().__init__()
+        self.section = section

@@ -13,7 +13,14 @@ TABS = ("Readme", "Releases", "Depends")
 
 def header_lines(plugin: PluginDocument, release: Release, state: ProjectState, width: int) -> list[Line]:
     """Four to six lines: name, description, facts, state."""
-    lines: list[Line] = [(span(plugin.display_name, "heading"), span("  "), span(plugin.name), span(f" {release.version}", "dim"))]
+    lines: list[Line] = [
+        (
+            span(plugin.display_name, "heading"),
+            span("  "),
+            span(plugin.name),
+            span(f" {release.version}", "dim"),
+        )
+    ]
     lines += wrapped((span(plugin.description),), width)
     facts = [plugin.author.name, plugin.license]
     if plugin.downloads:
@@ -29,7 +36,9 @@ def header_lines(plugin: PluginDocument, release: Release, state: ProjectState, 
         version = state.installed.get(plugin.name, "")
         lines.append((mark, span(f"  {version} in this project" if version else "", "dim")))
     if release.yanked:
-        lines += wrapped((span(f"✗ yanked: {release.yank_reason or 'withdrawn by its author'}", "bad"),), width)
+        lines += wrapped(
+            (span(f"✗ yanked: {release.yank_reason or 'withdrawn by its author'}", "bad"),), width
+        )
     if release.deprecated:
         lines += wrapped((span(f"! deprecated: {release.deprecation}", "warn"),), width)
     return lines
@@ -47,7 +56,13 @@ def release_lines(plugin: PluginDocument, state: ProjectState, width: int) -> li
     lines: list[Line] = []
     for release in plugin.versions:
         is_here = release.version == installed
-        word, style = ("yanked", "bad") if release.yanked else ("deprecated", "warn") if release.deprecated else ("", "")
+        word, style = (
+            ("yanked", "bad")
+            if release.yanked
+            else ("deprecated", "warn")
+            if release.deprecated
+            else ("", "")
+        )
         lines.append(
             (
                 span(f"{release.version:<16}", "strong" if release.version == plugin.latest_version else ""),
@@ -118,9 +133,8 @@ def _framework_line(release: Release, framework: Version | None) -> Line:
     return (*base, span(f"  ✗ this project has {framework.text}", "bad"))
 
 
-def needed_names(plugin: PluginDocument, release: Release) -> list[str]:
+def needed_names(release: Release) -> list[str]:
     """Names the dependency tree begins with."""
-    del plugin
     names: list[str] = []
     for text in release.dependencies.plugins:
         try:

@@ -32,7 +32,9 @@ class ProjectState(Struct, frozen=True, kw_only=True):
     def mark(self, name: str) -> Span:
         """Sign and word, so that colour is never the only sign."""
         if action := self.staged.get(name):
-            return span({"install": "+ install", "remove": "- remove", "update": "↑ update"}[action], "accent")
+            return span(
+                {"install": "+ install", "remove": "- remove", "update": "↑ update"}[action], "accent"
+            )
         if version := self.updates.get(name):
             return span(f"↑ {version}", "warn")
         return span("✓ installed", "good") if name in self.installed else span("")
@@ -83,7 +85,13 @@ def hit_line(hit: Hit, width: int, query: SearchQuery, state: ProjectState) -> L
 
 def _columns(width: int) -> dict[str, int]:
     """Columns that fit, in order of worth: name, release, state, description, downloads."""
-    columns = {"name": min(NAME_CELLS, max(10, width // 2)), "version": 0, "state": 0, "downloads": 0, "description": 0}
+    columns = {
+        "name": min(NAME_CELLS, max(10, width // 2)),
+        "version": 0,
+        "state": 0,
+        "downloads": 0,
+        "description": 0,
+    }
     room = width - columns["name"]
     for column, cells in (("version", VERSION_CELLS), ("state", STATE_CELLS)):
         if room >= cells + 1:

@@ -61,7 +61,9 @@ def step_details(plan: InstallPlan, name: str, width: int) -> list[Line]:
         lines += wrapped((span(f"asked for by {', '.join(step.why)}"),), width)
     place = f"{plan.plugins_root}/{step.name}"
     if step.kind == "remove":
-        lines += wrapped((span(f"{place} is removed; a copy stays in .donkeylabs until the next change"),), width)
+        lines += wrapped(
+            (span(f"{place} is removed; a copy stays in .donkeylabs until the next change"),), width
+        )
     else:
         lines += wrapped((span(f"goes to {place}"),), width)
     download = next((download for download in plan.downloads if download.name == name), None)
@@ -99,14 +101,25 @@ def report_lines(report: InstallReport, width: int) -> list[Line]:
     """What was done, and what the user has to do next."""
     lines: list[Line] = [(span("Done", "heading"),), EMPTY]
     for step in report.changes:
-        lines.append((span("✓ ", "good"), span(f"{_DONE[step.kind]} "), span(step.name, "strong"), span(f" {step.after or step.before}")))
+        lines.append(
+            (
+                span("✓ ", "good"),
+                span(f"{_DONE[step.kind]} "),
+                span(step.name, "strong"),
+                span(f" {step.after or step.before}"),
+            )
+        )
     steps = report.next_steps
     if steps.registrations or steps.env_vars or steps.commands:
         lines += [EMPTY, (span("Next steps", "heading"),), EMPTY]
     if steps.registrations:
         lines += [(span(f"Add to {steps.entry}:"),), EMPTY]
-        lines += [(span("  "), span(registration.import_line, "code")) for registration in steps.registrations]
-        lines += [(span("  "), span(registration.register_line, "code")) for registration in steps.registrations]
+        lines += [
+            (span("  "), span(registration.import_line, "code")) for registration in steps.registrations
+        ]
+        lines += [
+            (span("  "), span(registration.register_line, "code")) for registration in steps.registrations
+        ]
         lines.append(EMPTY)
     if steps.env_vars:
         lines += [*wrapped((span(f"Set in the environment: {', '.join(steps.env_vars)}"),), width), EMPTY]

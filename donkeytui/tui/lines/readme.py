@@ -122,7 +122,9 @@ class _Layout:
 
     def _table(self) -> None:
         columns = max((len(row) for row in self._rows), default=0)
-        widths = [max((width_of(row[i]) for row in self._rows if i < len(row)), default=0) for i in range(columns)]
+        widths = [
+            max((width_of(row[i]) for row in self._rows if i < len(row)), default=0) for i in range(columns)
+        ]
         room = self._width - 2 * columns
         while sum(widths) > room and max(widths) > 8:
             widths[widths.index(max(widths))] -= 1

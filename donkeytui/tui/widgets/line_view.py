@@ -52,7 +52,9 @@ class LineView(ScrollView):
         if key not in self._styles_of:
             style = self.get_component_rich_style(f"line--{name}", partial=True) if name else Style()
             if is_cursor:
-                style = self.rich_style + self.get_component_rich_style("line--cursor") + _without_color(style)
+                style = (
+                    self.rich_style + self.get_component_rich_style("line--cursor") + _without_color(style)
+                )
             self._styles_of[key] = style
         return self._styles_of[key]
 

@@ -1,0 +1,50 @@
+"""What is staged: the one basket that the Plan section reviews. Nothing is done by staging."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from donkeytui.operations.install import Changes
+
+Action = Literal["install", "remove", "update"]
+
+
+class Basket:
+    """Plugin -> what is to be done with it; staging the same twice takes it back."""
+
+    def __init__(self) -> None:
+        self._staged: dict[str, tuple[Action, str]] = {}
+        self.revision = 0
+        """Raised by every change, so that a plan can tell whether it is still of this basket."""
+
+    @property
+    def actions(self) -> Mapping[str, Action]:
+        return {name: action for name, (action, _) in self._staged.items()}
+
+    def __len__(self) -> int:
+        return len(self._staged)
+
+    def toggle(self, name: str, action: Action, range_text: str = "") -> bool:
+        """True when it is staged now."""
+        self.revision += 1
+        if self._staged.get(name) == (action, range_text):
+            del self._staged[name]
+            return False
+        self._staged[name] = (action, range_text)
+        return True
+
+    def drop(self, name: str) -> None:
+        self.revision += 1
+        self._staged.pop(name, None)
+
+    def clear(self) -> None:
+        self.revision += 1
+        self._staged.clear()
+
+    def changes(self, *, is_forced: bool = False) -> Changes:
+        chosen = self._staged.items()
+        return Changes(
+            install=tuple(f"{n}@{r}" if r else n for n, (action, r) in chosen if action == "install"),
+            uninstall=tuple(name for name, (action, _) in chosen if action == "remove"),
+            update=tuple(name for name, (action, _) in chosen if action == "update"),
+            is_forced=is_forced,
+        )

@@ -1,0 +1,1 @@
+"""The sections of the app and the screen that holds them."""
