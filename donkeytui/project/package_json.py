@@ -20,9 +20,21 @@ SIZE_MAX = 4 << 20
 _FIELD = "dependencies"
 _OTHER_FIELDS = ("optionalDependencies", "devDependencies", "peerDependencies")
 _FIELDS = (_FIELD, *_OTHER_FIELDS)
-_COMES_AFTER = ("scripts", "bin", "exports", "main", "type", "private", "license", "description", "version", "name")
+_COMES_AFTER = (
+    "scripts",
+    "bin",
+    "exports",
+    "main",
+    "type",
+    "private",
+    "license",
+    "description",
+    "version",
+    "name",
+)
 """Where a new `dependencies` goes: behind the first of these that is there."""
 
+_LAST_LINE = re.compile(r"[\s\S]*?(\r?\n[^\n]*)\Z")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[{}\[\],:]|[^\s{}\[\],:"]+')
 
 
@@ -31,7 +43,7 @@ class _Member(Struct, frozen=True, kw_only=True):
 
     key: str
     lead: str
-    """White space between what stands before it and its key."""
+    """Line break and indentation before its key, or the blanks when it has no line of its own."""
     start: int
     key_end: int
     value_start: int
@@ -153,7 +165,7 @@ def _member(text: str, opened: Sequence[re.Match[str]], *, before: int, end: int
     key, _, value = opened
     return _Member(
         key=json.loads(key.group()),
-        lead=text[before : key.start()],
+        lead=_LAST_LINE.sub(r"\1", text[before : key.start()]),
         start=key.start(),
         key_end=key.end(),
         value_start=value.start(),
@@ -166,8 +178,8 @@ def _insertions(text: str, target: _Object, entries: Mapping[str, str]) -> list[
     colon = text[first.key_end : first.value_start]
     order = _order(target)
     edits: list[_Edit] = []
-    for name, wanted in entries.items():
-        entry = f"{json.dumps(name)}{colon}{json.dumps(wanted)}"
+    for name in sorted(entries, key=order):
+        entry = f"{json.dumps(name)}{colon}{json.dumps(entries[name])}"
         behind = None
         if order is not None:
             behind = next((member for member in target.members if order(member.key) > order(name)), None)

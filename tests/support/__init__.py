@@ -1,0 +1,1 @@
+"""Builders, fixed clocks and faults for the tests."""
