@@ -6,12 +6,14 @@ through the ordinary publish path; it may be interrupted and called again at any
 
 from collections.abc import Callable
 from pathlib import Path
-
-from starlette.types import ASGIApp
+from typing import TYPE_CHECKING
 
 from registry_server.http.app import build_app
 from registry_server.operations import starter
 from registry_server.registry import Clock, Registry, now_utc, open_registry
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 
 class Embedded:

@@ -107,7 +107,7 @@ def settings(tmp_path: Path, project: Path) -> Settings:
 
 @pytest.fixture
 def in_session(settings: Settings, clock: FixedClock, registry: Registry) -> Callable[..., Any]:
-    """Runs one operation on a session of its own: in_session(lambda s: sync(s)), with changed settings if given."""
+    """Runs one operation on a session of its own, with changed settings if given: in_session(sync)."""
 
     def in_session(operation: Callable[[Session], Awaitable[T]], **changed: Any) -> T:
         transport = changed.pop("transport", None)

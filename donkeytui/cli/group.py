@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Callable
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -47,6 +46,8 @@ class VerbGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if not name.startswith("-") and self.get_command(ctx, name) is None:
+            from difflib import get_close_matches
+
             near = get_close_matches(name, [*VERBS, *ALIASES], n=1, cutoff=0.6)
             hint = f" Did you mean `{near[0]}`?" if near else ""
             ctx.fail(f"there is no verb `{name[:60]}`.{hint}")

@@ -1,6 +1,5 @@
 """What every verb shares: common options, settings, output, a session round an operation."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -58,6 +57,7 @@ class Invocation:
 
     def run(self, operation: "Callable[[Session], Awaitable[T]]") -> T:
         """The operation's result, on a session of its own."""
+        import asyncio
 
         async def with_session() -> T:
             from donkeytui.session import open_session

@@ -2,8 +2,6 @@
 
 import os
 import sys
-import tempfile
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -105,6 +103,9 @@ def _show_usage(invocation: Invocation, error: click.ClickException) -> int:
 
 def _show_bug(invocation: Invocation, error: Exception) -> int:
     """A mistake of ours: one line, and a file with what is needed to find it."""
+    import tempfile
+    import traceback
+
     with tempfile.NamedTemporaryFile(
         "w", prefix="donkeytui-", suffix=".txt", delete=False, encoding="utf-8", errors="replace"
     ) as file:

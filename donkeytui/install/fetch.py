@@ -9,16 +9,19 @@ import hashlib
 import os
 import secrets
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from donkeytui.events import Report, StageAdvanced, StageFinished, StageStarted
 from donkeytui.install.plan import Download, InstallPlan
 from donkeytui.problems import OfflineMissing, ProjectNotWritable
-from donkeytui.remote import RegistryClient
 from registry_server.contract.archive import PACKAGE_MAX_BYTES
 from registry_server.contract.integrity import hex_digest, integrity_of
 from registry_server.contract.problems import IntegrityMismatch, PackageTooLarge
+
+if TYPE_CHECKING:
+    from donkeytui.remote import RegistryClient
 
 PARALLEL = 8
 
@@ -29,7 +32,7 @@ class Fetched(Struct, frozen=True):
     packages: dict[str, bytes]
 
 
-async def fetch(plan: InstallPlan, client: RegistryClient | None, cache: Path, report: Report) -> Fetched:
+async def fetch(plan: InstallPlan, client: "RegistryClient | None", cache: Path, report: Report) -> Fetched:
     """`client` None: from the cache alone.
 
     Raises `IntegrityMismatch`, `PackageTooLarge`, `OfflineMissing`, or what the client raises; the
@@ -63,7 +66,7 @@ def cached_integrities(cache: Path, integrities: list[str]) -> frozenset[str]:
     return frozenset(integrity for integrity in integrities if _cache_path(cache, integrity).is_file())
 
 
-async def _fetch_one(download: Download, client: RegistryClient | None, cache: Path) -> bytes:
+async def _fetch_one(download: Download, client: "RegistryClient | None", cache: Path) -> bytes:
     path = _cache_path(cache, download.integrity)
     kept = await asyncio.to_thread(_read_kept, path, download.integrity)
     if kept is not None:
@@ -79,7 +82,7 @@ async def _fetch_one(download: Download, client: RegistryClient | None, cache: P
     return data
 
 
-async def _download(download: Download, client: RegistryClient) -> bytes:
+async def _download(download: Download, client: "RegistryClient") -> bytes:
     """The bytes, never more than announced, hashed as they come."""
     limit = min(download.size_bytes, PACKAGE_MAX_BYTES)
     hasher, data = hashlib.sha256(), bytearray()

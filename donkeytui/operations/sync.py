@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Coroutine, Iterable
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
@@ -10,7 +11,6 @@ from msgspec import Struct
 from donkeytui.catalogue import CatalogueDamaged
 from donkeytui.events import Notice, Report, StageAdvanced, StageFinished, StageStarted, silent
 from donkeytui.problems import OfflineMissing, RegistryUnreachable, UnexpectedResponse
-from donkeytui.remote import RegistryClient
 from donkeytui.session import Session
 from registry_server.contract.foreign import clean
 from registry_server.contract.integrity import verify_integrity
@@ -19,6 +19,9 @@ from registry_server.contract.problems import CursorGone, RegistryBusy
 from registry_server.contract.wire import ChangePage, PluginDocument
 from registry_server.search.document import make_search_document
 from registry_server.search.index import IndexDamaged
+
+if TYPE_CHECKING:
+    from donkeytui.remote import RegistryClient
 
 SHARD_UNPACKED_MAX_BYTES = 256 << 20
 PARALLEL_SHARDS = 8
@@ -151,7 +154,7 @@ async def _publish_starter(session: Session, report: Report) -> None:
     report(StageFinished(stage="starter"))
 
 
-async def _follow(session: Session, client: RegistryClient, report: Report) -> int:
+async def _follow(session: Session, client: "RegistryClient", report: Report) -> int:
     catalogue = session.catalogue
     changed = 0
     if not catalogue.epoch():
@@ -170,7 +173,7 @@ async def _follow(session: Session, client: RegistryClient, report: Report) -> i
         report(StageAdvanced(stage="feed", done=changed))
 
 
-async def _next_page(session: Session, client: RegistryClient) -> ChangePage | None:
+async def _next_page(session: Session, client: "RegistryClient") -> ChangePage | None:
     """None when the registry's history is not the one the catalogue follows."""
     try:
         page = await client.changes(session.catalogue.cursor())
@@ -179,7 +182,7 @@ async def _next_page(session: Session, client: RegistryClient) -> ChangePage | N
     return page if page.epoch == session.catalogue.epoch() else None
 
 
-async def _load_snapshot(session: Session, client: RegistryClient, report: Report) -> int:
+async def _load_snapshot(session: Session, client: "RegistryClient", report: Report) -> int:
     snapshot = await client.snapshot()
     gate = asyncio.Semaphore(PARALLEL_SHARDS)
     documents: list[PluginDocument] = []

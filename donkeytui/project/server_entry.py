@@ -26,7 +26,8 @@ def registration(name: str, definition: Definition, *, entry: str, plugins_root:
     else:
         local = exported
         import_line = f'import {{ {exported} }} from "{module}";'
-    argument = f"{local}({{ /* config */ }})" if definition.is_factory else local
+    made = f"{local}()" if definition.is_returned else local
+    argument = f"{made}({{ /* config */ }})" if definition.is_factory else made
     return Registration(
         name=name, import_line=import_line, register_line=f"server.registerPlugin({argument});"
     )

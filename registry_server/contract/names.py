@@ -7,7 +7,6 @@ one name: the first published keeps it.
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 from registry_server.contract.problems import InvalidName
 
@@ -43,5 +42,7 @@ def lookalike_key(name: str) -> str:
 
 def nearest_names(name: str, known: Iterable[str], limit: int = 3) -> list[str]:
     """Known names a person may have meant, best first; empty when none is near."""
+    from difflib import get_close_matches
+
     by_key = {lookalike_key(candidate): candidate for candidate in known}
     return [by_key[key] for key in get_close_matches(lookalike_key(name), by_key, n=limit, cutoff=0.7)]

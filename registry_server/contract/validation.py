@@ -313,8 +313,8 @@ def _npm_package(module: str) -> str | None:
 
 
 _NODE_MODULES = frozenset(
-    """assert async_hooks buffer child_process cluster console crypto dns events fs http http2 https module net
-    os path perf_hooks process querystring readline stream string_decoder timers tls tty url util v8 vm
+    """assert async_hooks buffer child_process cluster console crypto dns events fs http http2 https module
+    net os path perf_hooks process querystring readline stream string_decoder timers tls tty url util v8 vm
     worker_threads zlib""".split()  # noqa: SIM905
 )
 

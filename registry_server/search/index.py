@@ -16,7 +16,6 @@ from pathlib import Path
 
 import msgspec
 import tantivy
-from filelock import FileLock, Timeout
 from msgspec import Struct
 
 from registry_server.search.document import SearchDocument
@@ -183,6 +182,8 @@ class SearchIndex:
 
     @contextmanager
     def _write_lock(self) -> Iterator[bool]:
+        from filelock import FileLock, Timeout
+
         self.root.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.root / "write.lock", blocking=False)
         try:

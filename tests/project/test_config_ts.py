@@ -315,7 +315,7 @@ WORDS = [
 ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.sampled_from(WORDS), max_size=30).map("".join) | st.text(max_size=100), st.text(max_size=20)
 )
@@ -328,7 +328,7 @@ def test_any_text_is_edited_by_adding_only_or_left_alone(text: str, glob: str) -
         assert glob in read_config(edited).plugin_globs
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     items=st.lists(
         st.tuples(
@@ -348,7 +348,7 @@ def test_any_array_of_strings_can_be_edited(items: list[tuple[str, str]], comma:
     assert read_config(edited).plugin_globs == (*read_config(text).plugin_globs, NEW)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.text(max_size=60))
 def test_plugins_root_never_leaves_the_project(glob: str) -> None:
     root = plugins_root(ConfigReading(is_understood=True, plugin_globs=(glob,)))

@@ -210,7 +210,7 @@ def projects(draw: st.DrawFn, min_size: int = 0) -> str:
 WANTED = st.dictionaries(NAMES, NAMES, max_size=6)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(projects(min_size=1), WANTED)
 def test_add_then_remove_gives_the_text_back(text: str, wanted: dict[str, str]) -> None:
     absent = wanted.keys() - read_npm_dependencies(text).keys()
@@ -218,7 +218,7 @@ def test_add_then_remove_gives_the_text_back(text: str, wanted: dict[str, str]) 
     assert remove_npm_dependencies(add_npm_dependencies(text, wanted), absent) == text
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(projects(), WANTED)
 def test_adding_changes_dependencies_and_nothing_else(text: str, wanted: dict[str, str]) -> None:
     before = json.loads(text)
@@ -230,7 +230,7 @@ def test_adding_changes_dependencies_and_nothing_else(text: str, wanted: dict[st
     assert list(after.items()) == list(before.items())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(projects(), st.sets(NAMES, max_size=4))
 def test_removing_changes_dependencies_and_nothing_else(text: str, names: set[str]) -> None:
     before = json.loads(text)
@@ -241,7 +241,7 @@ def test_removing_changes_dependencies_and_nothing_else(text: str, names: set[st
     assert list(after.items()) == list(before.items())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.text('{}[]":,\\ \n\ufeffab1', max_size=40) | st.text(max_size=40))
 def test_any_text_is_edited_or_refused(text: str) -> None:
     try:

@@ -108,7 +108,8 @@ def _tree(
 ) -> list[Line]:
     """Depth first; a plugin that stands above itself is not followed again."""
     lines: list[Line] = []
-    waiting = [(requirement, 1, (name,)) for requirement in reversed(release.dependencies.plugins)]
+    above_all: tuple[str, ...] = (name,)
+    waiting = [(requirement, 1, above_all) for requirement in reversed(release.dependencies.plugins)]
     while waiting and len(lines) < 200:
         requirement, depth, above = waiting.pop()
         wanted, _, range_text = requirement.partition("@")

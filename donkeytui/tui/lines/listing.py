@@ -1,6 +1,7 @@
 """Rows of the Browse list: name, release, state in this project, description, as wide as there is room."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -11,12 +12,11 @@ from registry_server.contract.foreign import clean
 from registry_server.search.highlight import highlight
 from registry_server.search.query import SearchQuery
 
-NAME_CELLS = 20
-VERSION_CELLS = 13
-STATE_CELLS = 13
+NAME_CELLS = 18
+VERSION_CELLS = 12
+STATE_CELLS = 12
 
 DOWNLOADS_CELLS = 7
-DESCRIPTION_MIN = 16
 
 
 class ProjectState(Struct, frozen=True, kw_only=True):
@@ -67,41 +67,42 @@ def row_line(row: Row, width: int, query: SearchQuery, state: ProjectState) -> L
 
 
 def hit_line(hit: Hit, width: int, query: SearchQuery, state: ProjectState) -> Line:
+    """Sign, name and release always; then what there is room for: description, state in words, downloads."""
     columns = _columns(width)
-    name = clean(hit.name, 64)
-    parts = list(fitted((span(" "), *marked(name, highlight(name, query), "strong")), columns["name"]))
-    parts += [span(" "), *fitted((span(hit.version, "dim"),), columns["version"])]
-    if columns["state"]:
-        parts += [span(" "), *fitted((state.mark(hit.name),), columns["state"])]
-    if columns["downloads"]:
-        parts += [*fitted((span(f"{short_number(hit.downloads):>6} " if hit.downloads else "", "dim"),), 7)]
-    if columns["description"]:
+    name, mark = clean(hit.name, 64), state.mark(hit.name)
+    sign = span(mark.text[:1] or " ", mark.style)
+    parts = [sign, span(" "), *fitted(marked(name, highlight(name, query), "strong"), columns.name)]
+    parts += [span(" "), *fitted((span(hit.version, "dim"),), columns.version), span(" ")]
+    if columns.state:
+        parts += [*fitted((span(mark.text[2:], mark.style),), columns.state)]
+    if columns.downloads:
+        count = short_number(hit.downloads) if hit.downloads else ""
+        parts += [span(f"{count:>{columns.downloads - 2}}  ", "dim")]
+    if columns.description:
         text = clean(hit.description, 300)
-        described = marked(text, highlight(text, query), "dim" if hit.is_deprecated else "")
-        prefix = (span("! deprecated  ", "warn"),) if hit.is_deprecated else ()
-        parts += [span(" "), *prefix, *described]
+        if hit.is_deprecated:
+            parts.append(span("! deprecated  ", "warn"))
+        parts += marked(text, highlight(text, query), "dim" if hit.is_deprecated else "")
     return tuple(parts)
 
 
-def _columns(width: int) -> dict[str, int]:
-    """Columns that fit, in order of worth: name, release, state, description, downloads."""
-    columns = {
-        "name": min(NAME_CELLS, max(10, width // 2)),
-        "version": 0,
-        "state": 0,
-        "downloads": 0,
-        "description": 0,
-    }
-    room = width - columns["name"]
-    for column, cells in (("version", VERSION_CELLS), ("state", STATE_CELLS)):
-        if room >= cells + 1:
-            columns[column] = cells
-            room -= cells + 1
-    if room >= DESCRIPTION_MIN + DOWNLOADS_CELLS + 10:
-        columns["downloads"] = DOWNLOADS_CELLS
-        room -= DOWNLOADS_CELLS
-    columns["description"] = room if room >= DESCRIPTION_MIN else 0
-    return columns
+class _Columns(NamedTuple):
+    """Widths in cells; 0 for a column there is no room for."""
+
+    name: int
+    version: int
+    state: int
+    downloads: int
+    description: int
+
+
+def _columns(width: int) -> _Columns:
+    name = min(NAME_CELLS, max(10, width - VERSION_CELLS - 4))
+    room = width - name - VERSION_CELLS - 4
+    state = STATE_CELLS if room >= STATE_CELLS + 30 else 0
+    downloads = DOWNLOADS_CELLS if room - state >= DOWNLOADS_CELLS + 30 else 0
+    description = room - state - downloads
+    return _Columns(name, VERSION_CELLS, state, downloads, description if description >= 8 else 0)
 
 
 def categories_line(categories: Sequence[tuple[str, int]], width: int) -> Line:

@@ -100,15 +100,15 @@ def notice_lines(plan: InstallPlan, width: int) -> list[Line]:
 def report_lines(report: InstallReport, width: int) -> list[Line]:
     """What was done, and what the user has to do next."""
     lines: list[Line] = [(span("Done", "heading"),), EMPTY]
-    for step in report.changes:
-        lines.append(
-            (
-                span("✓ ", "good"),
-                span(f"{_DONE[step.kind]} "),
-                span(step.name, "strong"),
-                span(f" {step.after or step.before}"),
-            )
+    lines += [
+        (
+            span("✓ ", "good"),
+            span(f"{_DONE[step.kind]} "),
+            span(step.name, "strong"),
+            span(f" {step.after or step.before}"),
         )
+        for step in report.changes
+    ]
     steps = report.next_steps
     if steps.registrations or steps.env_vars or steps.commands:
         lines += [EMPTY, (span("Next steps", "heading"),), EMPTY]

@@ -1,5 +1,7 @@
 """Detail: one plugin, with its README, releases and dependencies in tabs."""
 
+from typing import NamedTuple
+
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
@@ -19,6 +21,13 @@ from registry_server.contract.problems import Problem
 from registry_server.contract.wire import PluginDocument, Release
 
 README, RELEASES, DEPENDS = range(3)
+
+
+class LoadedReadme(NamedTuple):
+    """A README that has come, and whose it is."""
+
+    name: str
+    readme: Readme
 
 
 class DetailPane(Vertical):
@@ -66,9 +75,9 @@ class DetailPane(Vertical):
         if plugin is not None and self._release is not None:
             release = self._release
 
-            async def load(_: Report) -> tuple[str, Readme]:
+            async def load(_: Report) -> LoadedReadme:
                 text = await read_readme(self._state.session, plugin.name, release)
-                return plugin.name, await self._state.session.in_thread(Readme, text)
+                return LoadedReadme(plugin.name, await self._state.session.in_thread(Readme, text))
 
             self._runner.start("readme", load, is_exclusive=True)
 
@@ -81,9 +90,9 @@ class DetailPane(Vertical):
 
     def on_operation_done(self, message: OperationDone) -> None:
         message.stop()
-        name, readme = message.result  # type: ignore[misc]
-        if name == self.name_shown:
-            self._readme = readme
+        assert isinstance(message.result, LoadedReadme)
+        if message.result.name == self.name_shown:
+            self._readme = message.result.readme
             self._draw(keep_place=False)
 
     def on_problem_shown(self, message: ProblemShown) -> None:

@@ -56,7 +56,7 @@ class HelpScreen(ModalScreen[None]):
         below = self.app.screen_stack[-2]
         rows: dict[str, list[str]] = {}
         for active in below.active_bindings.values():
-            if active.binding.description and not active.binding.system:
+            if active.binding.description and active.binding.id:
                 key = active.binding.key_display or _KEY_NAMES.get(active.binding.key, active.binding.key)
                 rows.setdefault(active.binding.description, []).append(key)
         self._keys = [(" ".join(keys), words) for words, keys in rows.items()]

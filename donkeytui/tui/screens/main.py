@@ -56,7 +56,7 @@ class MainScreen(Screen[None]):
     def __init__(self, state: AppState) -> None:
         super().__init__()
         self._state = state
-        self._runner = Runner(self)  # type: ignore[arg-type]
+        self._runner = Runner(self)
         self._sync_words = ""
         self._is_unreachable = False
         self._is_leaving_asked = False
@@ -84,6 +84,7 @@ class MainScreen(Screen[None]):
         section = self.query_one(f"#{name}")
         assert isinstance(section, BrowseSection | InstalledSection | PlanSection)
         section.take_focus()
+        self.query_one(StatusLine).hush()
         self._redraw_frame()
 
     def on_section_wanted(self, message: SectionWanted) -> None:
@@ -221,6 +222,7 @@ class MainScreen(Screen[None]):
         self._redraw_all()
 
     def on_project_changed(self) -> None:
+        self.query_one(StatusLine).hush()
         self._read_project()
         self._redraw_all()
 

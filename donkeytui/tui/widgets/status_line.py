@@ -31,6 +31,10 @@ class StatusLine(OneLine):
         self._timer = self.set_timer(MESSAGE_SECONDS, self._forget)
         self.refresh()
 
+    def hush(self) -> None:
+        """Takes the message back: it is no longer what matters."""
+        self._forget()
+
     def _forget(self) -> None:
         self._message = ""
         self.refresh()
@@ -43,10 +47,11 @@ class StatusLine(OneLine):
 
     def _hints(self, width: int) -> Line:
         parts: list[Span] = [span(" ")]
-        used, count = 1, 0
+        used, seen = 1, set[str]()
         for active in self.screen.active_bindings.values():
             binding = active.binding
-            if not binding.show or not binding.description or count >= HINTS_MAX:
+            is_wanted = binding.show and binding.description and binding.id
+            if not is_wanted or binding.description in seen or len(seen) >= HINTS_MAX:
                 continue
             key = binding.key_display or _KEY_NAMES.get(binding.key, binding.key)
             size = cell_len(key) + cell_len(binding.description) + 4
@@ -57,5 +62,5 @@ class StatusLine(OneLine):
                 span(f" {binding.description}   ", "" if active.enabled else "dim"),
             ]
             used += size
-            count += 1
+            seen.add(binding.description)
         return tuple(parts)
