@@ -47,6 +47,7 @@ class _Exchange(httpx.AsyncByteStream):
         self._request = request
         self._body = self._request_chunks()
         self._is_body_done = False
+        self._is_broken = False
         self._is_closed = asyncio.Event()
         self._head: asyncio.Future[tuple[int, list[tuple[bytes, bytes]]]] = (
             asyncio.get_running_loop().create_future()
@@ -65,6 +66,8 @@ class _Exchange(httpx.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while (chunk := await self._chunks.get()) is not None:
             yield chunk
+        if self._is_broken:
+            raise httpx.RemoteProtocolError("the registry stopped in the middle of its answer")
 
     async def aclose(self) -> None:
         self._is_closed.set()
@@ -76,9 +79,8 @@ class _Exchange(httpx.AsyncByteStream):
     async def _run(self) -> None:
         try:
             await self._app(_scope(self._request), self._receive, self._send)
-        except Exception:  # a bug of the app is a 500, as a server would answer
-            if not self._head.done():
-                self._head.set_result((500, []))
+        except Exception:  # a bug of the app is a 500 or a cut answer, as from a server
+            self._is_broken = self._head.done()
         finally:
             if not self._head.done():
                 self._head.set_result((500, []))

@@ -37,6 +37,11 @@ class DownloadCounter:
             taken, self._counts = self._counts, Counter()
         return taken
 
+    def give_back(self, counts: Counter[DownloadKey]) -> None:
+        """What was taken and could not be written down."""
+        with self._lock:
+            self._counts += counts
+
 
 class Registry:
     """What an operation of the server may touch."""

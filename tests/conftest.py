@@ -4,6 +4,7 @@ import asyncio
 import io
 import os
 import shlex
+import shutil
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterator
@@ -19,9 +20,11 @@ from donkeytui.cli.output import Streams
 from donkeytui.cli.run import run as run_cli
 from donkeytui.session import Session, open_session
 from donkeytui.settings import RegistryEntry, Settings
+from registry_server.operations import starter
 from registry_server.operations.accounts import Caller, local_caller
 from registry_server.operations.publish import publish as publish_operation
 from registry_server.registry import Registry, open_registry
+from registry_server.store import changes
 from tests.support.builders import FixedClock, package, write_project
 
 T = TypeVar("T")
@@ -64,9 +67,6 @@ def registry(tmp_path: Path, clock: FixedClock) -> Iterator[Registry]:
     opened = open_registry(tmp_path / "data" / "registry", clock)
     with opened.database.write() as connection:
         # As if the starter plugins had been published and removed: tests bring their own.
-        from registry_server.operations import starter
-        from registry_server.store import changes
-
         changes.write_meta(connection, "starter", starter._edition())
     yield opened
     opened.close()
@@ -132,9 +132,27 @@ class CliResult(msgspec.Struct, frozen=True):
         return msgspec.json.decode(self.out)
 
 
+@pytest.fixture(scope="session")
+def starter_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder whose embedded registry has its starter plugins; tests get a copy."""
+    folder = tmp_path_factory.mktemp("starter")
+    opened = open_registry(folder / "registry")
+    starter.publish_starter(opened, lambda _name, _done, _total: None)
+    opened.close()
+    return folder
+
+
 @pytest.fixture
-def cli(tmp_path: Path, project: Path) -> Callable[..., CliResult]:
-    """One call of the program in process: cli("install auth --yes"), with a home folder of its own."""
+def cli(
+    tmp_path: Path, project: Path, request: pytest.FixtureRequest, starter_data: Path
+) -> Callable[..., CliResult]:
+    """One call of the program in process: cli("install auth --yes"), with a home folder of its own.
+
+    The starter plugins are there already, unless the test is marked `fresh_home`.
+    """
+    is_fresh = request.node.get_closest_marker("fresh_home") is not None
+    if not is_fresh and not (tmp_path / "data").exists():
+        shutil.copytree(starter_data, tmp_path / "data")
 
     def cli(
         line: str,

@@ -163,7 +163,7 @@ def _with_orphans_named(plan: InstallPlan, orphans: list[str]) -> InstallPlan:
     if not orphans:
         return plan
     text = f"nothing needs {', '.join(f'`{name}`' for name in orphans)} any more"
-    notice = Notice(severity="note", code="orphans", text=text, hint="add --prune to remove that too")
+    notice = Notice(severity="note", code="orphans", text=text, hint="--prune takes that too; in the app, x stages it")
     return structs.replace(plan, notices=(*plan.notices, notice))
 
 

@@ -6,7 +6,7 @@ instructions. Reading never stops at the first fault: all of them come back as f
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -22,6 +22,7 @@ DESCRIPTION_MAX = 300
 LABEL_MAX = 40
 CATEGORIES_MAX = 5
 TAGS_MAX = 20
+LABEL_HINT = "use lower case letters, digits and single dashes"
 REQUIREMENTS_MAX = 100
 
 _LABEL = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
@@ -122,6 +123,14 @@ def read_framework_manifest(data: bytes) -> tuple[FrameworkManifest, tuple[Findi
     return manifest, tuple(reader.findings)
 
 
+def label_fault(labels: Sequence[str], key: str, count: int) -> str:
+    """What is wrong with labels that come from elsewhere than a manifest; empty when nothing is."""
+    if len(labels) > count:
+        return f"`{key}` has {len(labels)} items, at most {count} are allowed"
+    bad = next((label for label in labels if len(label) > LABEL_MAX or not _LABEL.match(label)), None)
+    return "" if bad is None else f"`{key}` has `{bad[:LABEL_MAX]}`"
+
+
 def _error(code: str, text: str, path: str = MANIFEST_PATH, hint: str = "") -> Finding:
     return Finding(severity="error", code=code, path=path, text=text, hint=hint)
 
@@ -177,7 +186,7 @@ class _Reader:
             self.add(
                 "manifest-label",
                 f"`{key}` has `{bad[0]}`",
-                "use lower case letters, digits and single dashes",
+                LABEL_HINT,
             )
         return tuple(dict.fromkeys(label for label in labels if _LABEL.match(label)))
 

@@ -151,13 +151,13 @@ def _unrate(call: Call) -> Success:
 def _download(call: Call) -> Reply:
     name, version = call.path["name"], call.path["version"]
     package = browse.read_package_bytes(call.registry, name, version)
-    browse.count_download(call.registry, package, version)
     digest = hex_digest(package.integrity)
     return Reply(
         body=package.data,
         media_type="application/gzip",
         etag=digest,
         has_ranges=True,
+        on_sent=lambda: browse.count_download(call.registry, package, version),
         headers={
             "Content-Disposition": f'attachment; filename="{quote(name)}-{quote(version)}.tar.gz"',
             "Repr-Digest": f"sha-256=:{_base64(digest)}:",
@@ -276,7 +276,7 @@ def _field(form: FormData, name: str) -> str:
     value = form.get(name, "")
     if not isinstance(value, str):
         raise InvalidRequest(f"the form field `{name}` is a file, not text")
-    return value
+    return _text(value, name)
 
 
 def _list_field(form: FormData, name: str) -> tuple[str, ...]:
@@ -288,7 +288,14 @@ def _list_field(form: FormData, name: str) -> tuple[str, ...]:
         raise InvalidRequest(f"the form field `{name}` is not JSON") from error
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
         raise InvalidRequest(f"the form field `{name}` is not a list of texts")
-    return tuple(items[:20])
+    return tuple(_text(item, name) for item in items)
+
+
+def _text(value: str, name: str) -> str:
+    """`value`, unless it has halves of characters: JSON and odd charsets give them, nothing can store them."""
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise InvalidRequest(f"the form field `{name}` is not text")
+    return value
 
 
 def _base64(hex_text: str) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
@@ -15,6 +16,8 @@ from registry_server.registry import Registry
 
 FLUSH_SECONDS = 5.0
 
+_log = logging.getLogger(__name__)
+
 _SECURITY_HEADERS = (
     (b"content-security-policy", b"default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'"),
     (b"x-content-type-options", b"nosniff"),
@@ -22,12 +25,12 @@ _SECURITY_HEADERS = (
 )
 
 
-def build_app(registry: Registry, *, is_local: bool) -> ASGIApp:
+def build_app(registry: Registry, *, is_local: bool, flush_seconds: float = FLUSH_SECONDS) -> ASGIApp:
     """`is_local`: every caller is the owner; only for an app that no socket leads to."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        flushing = asyncio.create_task(_flush_forever(registry))
+        flushing = asyncio.create_task(_flush_forever(registry, flush_seconds))
         try:
             yield
         finally:
@@ -46,10 +49,13 @@ def build_app(registry: Registry, *, is_local: bool) -> ASGIApp:
     return _with_security_headers(app)
 
 
-async def _flush_forever(registry: Registry) -> None:
+async def _flush_forever(registry: Registry, seconds: float) -> None:
     while True:
-        await asyncio.sleep(FLUSH_SECONDS)
-        await asyncio.to_thread(flush_downloads, registry)
+        await asyncio.sleep(seconds)
+        try:
+            await asyncio.to_thread(flush_downloads, registry)
+        except Exception:  # nothing is lost: the counts wait for the next time
+            _log.exception("download counts cannot be written down")
 
 
 def _with_security_headers(app: ASGIApp) -> ASGIApp:

@@ -5,6 +5,7 @@ import logging
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from registry_server.contract.problems import (
     MethodNotAllowed,
@@ -53,8 +54,19 @@ async def not_found(request: Request, _: Exception) -> Response:
     return problem_response(RouteNotFound(f"there is nothing at `{path}`", hint="see /api/plugins").problem)
 
 
-async def method_not_allowed(request: Request, error: Exception) -> Response:
-    response = problem_response(MethodNotAllowed(f"`{request.method}` does not work on this address").problem)
-    allow = getattr(error, "headers", None) or {}
-    response.headers.update(allow)
+async def method_not_allowed(request: Request, _: Exception) -> Response:
+    allowed = ", ".join(sorted(_methods(request)))
+    title, hint = f"`{request.method}` does not work on this address", f"these do: {allowed}"
+    response = problem_response(MethodNotAllowed(title, hint=hint).problem)
+    response.headers["Allow"] = allowed
     return response
+
+
+def _methods(request: Request) -> set[str]:
+    """Of all routes of this address; starlette itself tells those of the first one only."""
+    return {
+        method
+        for route in request.app.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }

@@ -48,6 +48,8 @@ class Reply(Struct, frozen=True, kw_only=True):
     """Without quotes; empty: made from the body."""
     headers: Mapping[str, str] = {}
     has_ranges: bool = False
+    on_sent: Callable[[], None] | None = None
+    """Called when the body is sent from its first byte on: not for HEAD, 304 or a resumed download."""
 
 
 class Route(Struct, frozen=True, kw_only=True):
@@ -148,17 +150,18 @@ def _respond(request: Request, route: Route, result: object) -> Response:
     headers["ETag"] = etag
     if _is_known(request.headers.get("if-none-match", ""), etag):
         return Response(status_code=304, headers=headers)
-    body, status = reply.body, route.status
     if reply.has_ranges:
         headers["Accept-Ranges"] = "bytes"
-        wanted = requested_range(request.headers, len(body), etag)
-        if wanted is not None:
-            headers["Content-Range"] = f"bytes {wanted[0]}-{wanted[1]}/{len(body)}"
-            body, status = body[wanted[0] : wanted[1] + 1], 206
     if request.method == "HEAD":
-        headers["Content-Length"] = str(len(body))
-        return Response(None, status, headers, reply.media_type)
-    return Response(body, status, headers, reply.media_type)
+        headers["Content-Length"] = str(len(reply.body))
+        return Response(None, route.status, headers, reply.media_type)
+    wanted = requested_range(request.headers, len(reply.body), etag) if reply.has_ranges else None
+    if reply.on_sent and (wanted is None or wanted[0] == 0):
+        reply.on_sent()
+    if wanted is None:
+        return Response(reply.body, route.status, headers, reply.media_type)
+    headers["Content-Range"] = f"bytes {wanted[0]}-{wanted[1]}/{len(reply.body)}"
+    return Response(reply.body[wanted[0] : wanted[1] + 1], 206, headers, reply.media_type)
 
 
 def _is_known(if_none_match: str, etag: str) -> bool:

@@ -8,8 +8,14 @@ from typing import Literal
 
 from msgspec import Struct
 
-from registry_server.contract.names import check_name
-from registry_server.contract.problems import Forbidden, InvalidRequest, PluginNotFound, Unauthorized
+from registry_server.contract.names import NAME_MAX, is_name
+from registry_server.contract.problems import (
+    Forbidden,
+    InvalidName,
+    InvalidRequest,
+    PluginNotFound,
+    Unauthorized,
+)
 from registry_server.contract.tokens import RANDOM_BYTES, is_token, make_token
 from registry_server.registry import Registry
 from registry_server.store import accounts, plugins
@@ -106,7 +112,8 @@ def create_token(
 ) -> str:
     """A new token of `user_name` (made when unknown); the only time its text exists.
 
-    Raises `InvalidRequest` for an unknown scope or a lifetime beyond `LIFETIME_MAX`.
+    Raises `InvalidRequest` for an unknown scope or a lifetime beyond `LIFETIME_MAX`, `InvalidName` for a
+    user's name that is not formed like a plugin's.
     """
     wanted = frozenset(scopes)
     if unknown := wanted - set(SCOPES):
@@ -115,7 +122,12 @@ def create_token(
         raise InvalidRequest(
             "a token lives between a moment and 365 days", detail=f"asked for {lifetime.days} days"
         )
-    check_name(user_name)
+    if not is_name(user_name):
+        raise InvalidName(
+            f"`{user_name[:NAME_MAX]}` is not a name for a user",
+            detail=f"it has lower case letters, digits and single dashes (or camelCase), up to {NAME_MAX}",
+            hint="registry-server token create ada",
+        )
     secret = make_token(secrets.token_bytes(RANDOM_BYTES))
     now = registry.clock()
     with registry.database.write() as connection:

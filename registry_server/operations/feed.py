@@ -39,16 +39,16 @@ def read_snapshot(registry: Registry) -> Snapshot:
         connection = registry.database.read()
         if _snapshot_serial(connection) < changes.current_serial(connection):
             _write_shards(registry)
-        rows = changes.shard_rows(connection)
-        return Snapshot(
-            epoch=changes.read_epoch(connection),
-            serial=_snapshot_serial(connection),
-            plugins=sum(row.plugins for row in rows.values()),
-            releases=sum(row.releases for row in rows.values()),
-            shards=tuple(
-                Shard(digest=row.digest, size=row.size, plugins=row.plugins) for row in rows.values()
-            ),
-        )
+        with changes.one_moment(connection):
+            rows = changes.shard_rows(connection).values()
+            epoch, serial = changes.read_epoch(connection), _snapshot_serial(connection)
+    return Snapshot(
+        epoch=epoch,
+        serial=serial,
+        plugins=sum(row.plugins for row in rows),
+        releases=sum(row.releases for row in rows),
+        shards=tuple(Shard(digest=row.digest, size=row.size, plugins=row.plugins) for row in rows),
+    )
 
 
 def read_shard(registry: Registry, digest: str) -> bytes:

@@ -1,5 +1,6 @@
 """Withdraw and describe what is published: yank, unyank, deprecate, change the plugin's own words."""
 
+from registry_server.contract.manifest import CATEGORIES_MAX, LABEL_HINT, TAGS_MAX, label_fault
 from registry_server.contract.problems import InvalidRequest, VersionNotFound
 from registry_server.contract.ranges import parse_range
 from registry_server.contract.versions import parse_version
@@ -26,9 +27,10 @@ def unyank(registry: Registry, caller: Caller | None, name: str, version: str) -
 def update_plugin(registry: Registry, caller: Caller | None, name: str, update: PluginUpdate) -> None:
     """Changes what `update` names and leaves the rest.
 
-    Raises `InvalidRequest` when a deprecation's range fits no release.
+    Raises `InvalidRequest` for what a manifest could not say, and when a deprecation's range fits no release.
     """
     plugin = require_owner(registry, require(caller, "publish", name), name)
+    _check_update(update)
     with registry.database.write() as connection:
         before = plugins.fields_of(connection, plugin)
         after = plugins.PluginFields(
@@ -37,13 +39,26 @@ def update_plugin(registry: Registry, caller: Caller | None, name: str, update: 
             author=before.author,
             repository=_or(update.repository, before.repository)[:300],
             license=before.license,
-            categories=before.categories if update.categories is None else update.categories,
-            tags=before.tags if update.tags is None else update.tags,
+            categories=before.categories if update.categories is None else _unique(update.categories),
+            tags=before.tags if update.tags is None else _unique(update.tags),
         )
         plugins.set_fields(connection, plugin, after)
         if update.deprecation is not None:
             _deprecate(connection, plugin, name, update.deprecation)
         changes.record(connection, plugin, registry.clock())
+
+
+def _check_update(update: PluginUpdate) -> None:
+    labels = (("categories", update.categories, CATEGORIES_MAX), ("tags", update.tags, TAGS_MAX))
+    for field, given, limit in labels:
+        if fault := label_fault(given or (), field, limit):
+            raise InvalidRequest(fault, hint=LABEL_HINT)
+    if update.repository and not update.repository.startswith(("https://", "http://")):
+        raise InvalidRequest(f"`repository` is `{update.repository[:80]}`", hint="use an https:// address")
+
+
+def _unique(labels: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(labels))
 
 
 def _or(value: str | None, otherwise: str) -> str:

@@ -8,7 +8,7 @@ from registry_server.contract import routes
 from registry_server.contract.archive import Entries, read_package
 from registry_server.contract.changelog import release_notes
 from registry_server.contract.integrity import integrity_of
-from registry_server.contract.manifest import Manifest
+from registry_server.contract.manifest import CATEGORIES_MAX, LABEL_HINT, TAGS_MAX, Manifest, label_fault
 from registry_server.contract.problems import (
     Finding,
     InvalidPackage,
@@ -127,7 +127,8 @@ def _examine(registry: Registry, archive: bytes, form: PublishForm) -> _Examined
 
 def _check_form(manifest: Manifest, form: PublishForm) -> list[Finding]:
     pairs = (("name", form.name, manifest.name), ("version", form.version, manifest.version))
-    return [
+    labels = (("categories", form.categories, CATEGORIES_MAX), ("tags", form.tags, TAGS_MAX))
+    differing = [
         Finding(
             severity="error",
             code=f"{field}-differs",
@@ -136,6 +137,10 @@ def _check_form(manifest: Manifest, form: PublishForm) -> list[Finding]:
         )
         for field, sent, written in pairs
         if sent and sent != written
+    ]
+    faults = [label_fault(sent, f"{field} of the request", limit) for field, sent, limit in labels]
+    return differing + [
+        Finding(severity="error", code="form-label", text=fault, hint=LABEL_HINT) for fault in faults if fault
     ]
 
 
@@ -217,8 +222,8 @@ def _fields(manifest: Manifest, form: PublishForm) -> PluginFields:
         ),
         repository=manifest.repository,
         license=manifest.license,
-        categories=manifest.categories or form.categories,
-        tags=manifest.tags or form.tags,
+        categories=manifest.categories or tuple(dict.fromkeys(form.categories)),
+        tags=manifest.tags or tuple(dict.fromkeys(form.tags)),
     )
 
 

@@ -9,8 +9,12 @@ def flush_downloads(registry: Registry) -> int:
     counted = registry.downloads.take()
     if not counted:
         return 0
-    with registry.database.write() as connection:
-        downloads.add_counts(connection, counted)
-        for plugin in downloads.plugins_outdated(connection):
-            changes.record(connection, plugin, registry.clock())
+    try:
+        with registry.database.write() as connection:
+            downloads.add_counts(connection, counted)
+            for plugin in downloads.plugins_outdated(connection):
+                changes.record(connection, plugin, registry.clock())
+    except BaseException:
+        registry.downloads.give_back(counted)
+        raise
     return sum(counted.values())

@@ -6,6 +6,8 @@ same, and a plugin with many releases costs one document, not one a release.
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 import msgspec
@@ -57,9 +59,7 @@ def current_serial(connection: Connection) -> int:
 
 def read_page(connection: Connection, since: int, limit: int) -> ChangePage:
     """Changes after `since`, oldest first, each name once; at most `limit` log entries are read."""
-    # One read transaction: serials and documents must be of the same moment.
-    connection.execute("BEGIN")
-    try:
+    with one_moment(connection):
         last = current_serial(connection)
         cursor = min(since + limit, last)
         rows = connection.execute(
@@ -68,8 +68,6 @@ def read_page(connection: Connection, since: int, limit: int) -> ChangePage:
             (since, cursor),
         ).fetchall()
         epoch = read_epoch(connection)
-    finally:
-        connection.execute("ROLLBACK")
     changes = tuple(
         Change(
             serial=row["serial"],
@@ -79,6 +77,16 @@ def read_page(connection: Connection, since: int, limit: int) -> ChangePage:
         for row in rows
     )
     return ChangePage(epoch=epoch, changes=changes, cursor=max(cursor, since), has_more=cursor < last)
+
+
+@contextmanager
+def one_moment(connection: Connection) -> Iterator[None]:
+    """What is read inside, on a reader, is all of the same moment, whoever writes meanwhile."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
 
 
 def read_epoch(connection: Connection) -> str:

@@ -28,7 +28,8 @@ class Database:
         self.path = path
         self._write_lock = threading.RLock()
         self._local = threading.local()
-        self._readers: list[sqlite3.Connection] = []
+        self._readers: list[tuple[threading.Thread, sqlite3.Connection]] = []
+        self._readers_lock = threading.Lock()
         with translated():
             self._writer = self._connect()
             self._writer.execute("PRAGMA journal_mode=WAL")
@@ -66,8 +67,19 @@ class Database:
                 connection.execute("PRAGMA query_only=ON")
                 connection.execute("PRAGMA wal_autocheckpoint=0")
             self._local.connection = connection
-            self._readers.append(connection)
+            self._keep(connection)
         return connection
+
+    def _keep(self, connection: Connection) -> None:
+        """Remembers this thread's reader; those of ended threads are closed, for thread pools shrink and grow."""
+        with self._readers_lock:
+            kept = [(threading.current_thread(), connection)]
+            for thread, reader in self._readers:
+                if thread.is_alive():
+                    kept.append((thread, reader))
+                else:
+                    reader.close()
+            self._readers = kept
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -80,16 +92,18 @@ class Database:
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self._writer
+                self._writer.execute("COMMIT")
             except BaseException:
-                self._writer.execute("ROLLBACK")
+                if self._writer.in_transaction:  # SQLite itself rolled back when the disk is full
+                    self._writer.execute("ROLLBACK")
                 raise
-            self._writer.execute("COMMIT")
 
     def close(self) -> None:
-        with self._write_lock:
-            for connection in (*self._readers, self._writer):
-                connection.close()
+        with self._write_lock, self._readers_lock:
+            for _, reader in self._readers:
+                reader.close()
             self._readers.clear()
+            self._writer.close()
 
 
 @contextmanager

@@ -22,7 +22,8 @@ PURPOSE = {
         "donkeytui update --dry-run",
     ),
     "plan": (
-        "Everything that is staged, as one plan: what will change, file by file. A applies it, all or nothing.",
+        "Everything that is staged, as one plan: what will change, file by file. A applies all of it,"
+        " or nothing.",
         "donkeytui install NAME --dry-run",
     ),
 }

@@ -1,5 +1,6 @@
 """The main screen: header with sections and registry badge, one section at a time, status line."""
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.screen import Screen
@@ -123,9 +124,10 @@ class MainScreen(Screen[None]):
         self._is_leaving_asked = True
         self._say("ctrl+c again leaves", is_warning=False)
 
-    def on_key(self) -> None:
+    def on_key(self, event: events.Key) -> None:
         """Any other key takes the question back."""
-        self._is_leaving_asked = False
+        if event.key not in ("q", "ctrl+c"):
+            self._is_leaving_asked = False
 
     # Staging.
 

@@ -208,6 +208,7 @@ class PlanSection(Vertical):
     def _draw(self) -> None:
         rows = self.query_one("#plan-list", LineList)
         rows.display = self._mode in ("ready", "solving", "applying") and bool(self._keys())
+        self.query_one("#plan-panes").set_class(rows.display, "-steps")
         rows.show_rows(self._keys(), self._row_line)
         self.query_one("#plan-head", OneLine).show(self._head_line)
         self._draw_detail()

@@ -57,7 +57,7 @@ class LineList(LineView, can_focus=True):
         """Replaces the rows. `keys[i]` empty: a heading."""
         before = self.key
         self._keys, self._row_line = keys, row_line
-        self.virtual_size = Size(self.size.width, len(keys))
+        self.virtual_size = Size(self.line_width, len(keys))
         found = keys.index(before) if keep_key and before and before in keys else -1
         self._cursor = found if found >= 0 else self._next_row(-1, 1)
         self._scroll_to_cursor()

@@ -41,11 +41,11 @@ class LineReader(LineView, can_focus=True):
         return self._lines[y] if y < len(self._lines) else EMPTY
 
     def on_resize(self) -> None:
-        if self.size.width != self._laid_out_for:
+        if self.line_width != self._laid_out_for:
             self._lay_out()
 
     def _lay_out(self) -> None:
-        self._laid_out_for = self.size.width
-        self._lines = self._layout(max(10, self.size.width))
-        self.virtual_size = Size(self.size.width, len(self._lines))
+        self._laid_out_for = self.line_width
+        self._lines = self._layout(max(10, self.line_width))
+        self.virtual_size = Size(self.line_width, len(self._lines))
         self.refresh()

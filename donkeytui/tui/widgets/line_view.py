@@ -18,12 +18,17 @@ class LineView(ScrollView):
     COMPONENT_CLASSES = {f"line--{name}" for name in STYLE_NAMES} | {"line--cursor"}
 
     DEFAULT_CSS = """
-    LineView { scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0; }
+    LineView { scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0; scrollbar-gutter: stable; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._styles_of: dict[tuple[StyleName, bool], Style] = {}
+
+    @property
+    def line_width(self) -> int:
+        """Cells a line has, scrollbar not counted."""
+        return self.scrollable_content_region.width
 
     def line_at(self, y: int, width: int) -> Line:
         """The line at `y`, at most `width` cells of it are shown."""
@@ -35,7 +40,7 @@ class LineView(ScrollView):
         return False
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        width = self.line_width
         place = y + int(self.scroll_offset.y)
         is_cursor = self.is_cursor(place)
         spans = fitted(self.line_at(place, width), width) if place < self.virtual_size.height else ()

@@ -11,7 +11,7 @@ from donkeytui.tui.widgets.line_view import LineView
 class OneLine(LineView):
     """One line, made anew for the width it has."""
 
-    DEFAULT_CSS = "OneLine { height: 1; scrollbar-size: 0 0; }"
+    DEFAULT_CSS = "OneLine { height: 1; scrollbar-size: 0 0; scrollbar-gutter: auto; }"
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
