@@ -75,7 +75,7 @@ def read_settings(
     if offline is None:
         offline = _truth(environ.get("DONKEYTUI_OFFLINE"), "DONKEYTUI_OFFLINE")
     if offline is None:
-        offline = document.get("offline") is True
+        offline = _offline_in_file(document, config_path)
     return Settings(
         config_path=config_path,
         data_dir=_folder(environ, "DONKEYTUI_DATA_DIR", "data"),
@@ -83,7 +83,7 @@ def read_settings(
         registries=registries,
         registry=registry,
         registry_source=source,
-        project_start=(here / Path(project).expanduser()).absolute() if project else here,
+        project_start=(here / _path(project)).absolute() if project else here,
         token=environ.get("DONKEYTUI_TOKEN", "").strip(),
         is_offline=offline,
     )
@@ -96,7 +96,7 @@ def check_registry_url(url: str) -> str:
     """
     try:
         parts = urlsplit(url)
-        has_extras = parts.username or parts.password or parts.query or parts.fragment
+        has_extras = "@" in parts.netloc or "?" in url or "#" in url
         is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and not has_extras
         is_good = is_good and parts.port != 0
     except ValueError:
@@ -121,13 +121,20 @@ def check_alias(name: str) -> str:
 def _config_path(flags: Flags, environ: Mapping[str, str]) -> Path:
     named = flags.config or environ.get("DONKEYTUI_CONFIG", "")
     if named:
-        return Path(named).expanduser().absolute()
+        return _path(named).absolute()
     return _platform_folder("config") / "config.toml"
 
 
 def _folder(environ: Mapping[str, str], variable: str, kind: str) -> Path:
     named = environ.get(variable, "")
-    return Path(named).expanduser().absolute() if named else _platform_folder(kind)
+    return _path(named).absolute() if named else _platform_folder(kind)
+
+
+def _path(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise ConfigInvalid(f"`{text[:200]}` names the home folder of an unknown user") from error
 
 
 def _platform_folder(kind: str) -> Path:
@@ -147,7 +154,7 @@ def _read_file(path: Path) -> dict[str, object]:
         return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigInvalid(
             f"the configuration file {path} cannot be read",
             detail=str(error),
@@ -198,6 +205,13 @@ def _chosen(
         detail=f"known: {names}",
         hint="donkeytui registry add NAME URL",
     )
+
+
+def _offline_in_file(document: Mapping[str, object], path: Path) -> bool:
+    offline = document.get("offline", False)
+    if not isinstance(offline, bool):
+        raise ConfigInvalid(f"`offline` in {path} is neither true nor false")
+    return offline
 
 
 def _truth(text: str | None, name: str) -> bool | None:

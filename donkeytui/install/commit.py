@@ -8,7 +8,9 @@ exactly as before or exactly as after. What was replaced stays in the transactio
 next change.
 """
 
+import errno
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,9 +26,16 @@ from donkeytui.install.stage import Staged, StagedPlugin
 from donkeytui.problems import PlanStale, ProjectBusy, ProjectNotWritable
 from donkeytui.project.lockfile import LOCKFILE_NAME, render_lockfile
 from donkeytui.project.snapshot import CONFIG_NAMES, PACKAGE_JSON, read_snapshot, read_text
+from registry_server.contract.names import is_name
+from registry_server.contract.paths import check_path
+from registry_server.contract.problems import ArchiveUnsafe
 
 FOLDER = ".donkeylabs"
 LOCK_WAIT_SECONDS = 10.0
+JOURNAL_MAX_BYTES = 4 << 20
+
+_TRANSACTION = re.compile(r"txn-[0-9a-f]{12}\Z")
+_STAGED = re.compile(r"[0-9]{1,3}\Z")
 
 
 class FolderSwap(Struct, frozen=True, kw_only=True):
@@ -52,23 +61,26 @@ class Journal(Struct, frozen=True, kw_only=True):
 
 
 @contextmanager
-def project_lock(root: Path) -> Iterator[None]:
+def project_lock(root: Path, *, wait_seconds: float = LOCK_WAIT_SECONDS) -> Iterator[None]:
     """One writer at a time: a second process waits a moment, then is told.
 
-    Raises `ProjectBusy`, or `ProjectNotWritable` when the project cannot be written at all.
+    Raises `ProjectBusy`, or `ProjectNotWritable` when the project cannot be written at all, or our
+    folder in it leads elsewhere.
     """
     folder = root / FOLDER
+    for name in ("lock", ".gitignore"):
+        _refuse_links(root, folder / name)
     try:
         folder.mkdir(exist_ok=True)
         ignore = folder / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n", "utf-8")
-        lock = FileLock(folder / "lock", timeout=LOCK_WAIT_SECONDS)
+        lock = FileLock(folder / "lock", timeout=wait_seconds)
         lock.acquire()
     except Timeout as error:
         raise ProjectBusy(
             "another process is changing this project",
-            detail=f"it has held the lock for over {LOCK_WAIT_SECONDS:.0f} s",
+            detail=f"it has held the lock for over {wait_seconds:.0f} s",
             hint="wait for it to end, and try again",
         ) from error
     except OSError as error:
@@ -93,10 +105,11 @@ def recover(root: Path, disk: Disk) -> bool:
                 disk.remove_folder(leftover)
         return False
     try:
-        journal = msgspec.json.decode(journal_path.read_bytes(), type=Journal)
-        _check_journal(journal)
+        with journal_path.open("rb") as file:
+            journal = msgspec.json.decode(file.read(JOURNAL_MAX_BYTES), type=Journal)
+        _check_journal(root, journal)
         _redo(root, journal, disk)
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError, ArchiveUnsafe) as error:
         raise ProjectNotWritable(
             f"{journal_path.relative_to(root)} cannot be read",
             detail=str(error),
@@ -163,21 +176,35 @@ def _check_fresh(plan: InstallPlan, root: Path) -> None:
         )
 
 
-def _check_journal(journal: Journal) -> None:
+def _check_journal(root: Path, journal: Journal) -> None:
     """A journal comes from the project folder, and a project comes from anywhere."""
-    names = [
-        journal.transaction,
-        *(swap.staged for swap in journal.files),
-        *(swap.name for swap in journal.folders),
-    ]
-    places = [*(swap.path for swap in journal.files), *(swap.place for swap in journal.folders)]
-    if any("/" in name or name in ("", ".", "..") for name in names):
-        raise ValueError("it names a path where a name should be")
-    if any(place.startswith("/") or ".." in place.split("/") or not place for place in places):
-        raise ValueError("it names a place outside of the project")
+    if not _TRANSACTION.match(journal.transaction):
+        raise ValueError("it belongs to no transaction of ours")
+    transaction = root / FOLDER / journal.transaction
+    for folder in ("new", "old", "files"):
+        _refuse_links(root, transaction / folder)
+    for swap in journal.folders:
+        check_path(swap.place)
+        *parents, name = swap.place.split("/")
+        if not is_name(swap.name) or name != swap.name or not parents or FOLDER in parents:
+            raise ValueError("it moves a folder that is no plugin's")
+        _refuse_links(root, (root / swap.place).parent)
     allowed = (LOCKFILE_NAME, PACKAGE_JSON, *CONFIG_NAMES)
-    if any(swap.path not in allowed for swap in journal.files):
+    if any(swap.path not in allowed or not _STAGED.match(swap.staged) for swap in journal.files):
         raise ValueError("it replaces a file that no plan touches")
+
+
+def _refuse_links(root: Path, path: Path) -> None:
+    """Nothing is written where a link in the project leads: a clone can hold one to anywhere."""
+    current = root
+    for part in path.relative_to(root).parts:
+        current = current / part
+        if current.is_symlink():
+            raise ProjectNotWritable(
+                f"{current.relative_to(root)} is a link, which may lead out of the project",
+                detail="donkeytui writes there, and follows no links",
+                hint="remove the link",
+            )
 
 
 def _lay_out(plan: InstallPlan, staged: Staged, folder: Path, disk: Disk) -> Journal:
@@ -234,17 +261,19 @@ def _lay_out_files(plan: InstallPlan, staged: Staged, folder: Path, disk: Disk) 
 
 def _check_places(root: Path, journal: Journal) -> None:
     """Finds out before the commit what would fail after it."""
+    touched = [root] if journal.files else []
     for swap in journal.folders:
-        parent = root / swap.place
-        while not parent.exists():
-            parent = parent.parent
-        if not os.access(parent if parent.is_dir() else parent.parent, os.W_OK):
-            raise PermissionError(13, "Permission denied", str(parent))
-        holder = (root / swap.place).parent
-        if holder.exists() and not os.access(holder, os.W_OK):
-            raise PermissionError(13, "Permission denied", str(holder))
-    if journal.files and not os.access(root, os.W_OK):
-        raise PermissionError(13, "Permission denied", str(root))
+        place = root / swap.place
+        holder = place.parent
+        while not _is_there(holder):
+            holder = holder.parent
+        if not holder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "Not a folder", str(holder))
+        # A folder that moves to another one is written itself: its `..` changes.
+        touched += [holder, place] if place.is_dir() and not place.is_symlink() else [holder]
+    for folder in touched:
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, "Permission denied", str(folder))
 
 
 def _redo(root: Path, journal: Journal, disk: Disk) -> None:
@@ -268,13 +297,18 @@ def _redo(root: Path, journal: Journal, disk: Disk) -> None:
 
 def _swap_folder(place: Path, new: Path, old: Path, swap: FolderSwap, disk: Disk) -> None:
     is_done = swap.has_new and not new.exists()
-    if not is_done and place.exists() and not old.exists():
+    if not is_done and _is_there(place) and not _is_there(old):
         disk.move(place, old)
         disk.sync(place.parent)
     if swap.has_new and new.exists():
         disk.make_folder(place.parent)
         disk.move(new, place)
         disk.sync(place.parent)
+
+
+def _is_there(path: Path) -> bool:
+    """Also for a link that leads nowhere."""
+    return path.exists() or path.is_symlink()
 
 
 def _not_writable(error: OSError, place: Path) -> ProjectNotWritable:

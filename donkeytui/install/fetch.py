@@ -5,6 +5,7 @@ only a folder: a damaged file is thrown away and downloaded anew.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import secrets
@@ -118,7 +119,8 @@ def _read_kept(path: Path, integrity: str) -> bytes | None:
         return None
     if integrity_of(data) == integrity:
         return data
-    path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        path.unlink()
     return None
 
 
@@ -132,7 +134,8 @@ def _keep(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise ProjectNotWritable(
             "the package cache cannot be written",
             detail=f"{error.strerror}: {path.parent}",

@@ -16,6 +16,9 @@ from donkeytui.project.config_ts import add_plugin_glob, glob_matches_root
 from donkeytui.project.lockfile import LockedPlugin, Lockfile, render_lockfile
 from donkeytui.project.package_json import add_npm_dependencies, read_npm_dependencies
 from donkeytui.project.snapshot import ProjectSnapshot, ProjectText
+from registry_server.contract.foreign import clean
+from registry_server.contract.manifest import is_npm_dependency
+from registry_server.contract.problems import InvalidPackage
 from registry_server.contract.versions import parse_version
 from registry_server.contract.wire import Release
 
@@ -187,15 +190,26 @@ def _check_edits(snapshot: ProjectSnapshot, touched: list[Step]) -> None:
 
 def _new_npm(snapshot: ProjectSnapshot, wanted: Mapping[str, Wanted], touched: list[Step]) -> dict[str, str]:
     """npm packages of what is installed now that package.json does not mention at all."""
-    if not snapshot.package_json.integrity:
-        return {}
-    present = read_npm_dependencies(snapshot.package_json.text)
     needed: dict[str, str] = {}
     for step in touched:
         if step.after:
             for package, range_ in wanted[step.name].release.dependencies.packages.items():
+                _check_npm(step.name, package, range_)
                 needed.setdefault(package, range_)
+    if not needed or not snapshot.package_json.integrity:
+        return {}
+    present = read_npm_dependencies(snapshot.package_json.text)
     return {package: range_ for package, range_ in sorted(needed.items()) if package not in present}
+
+
+def _check_npm(plugin: str, package: str, range_: str) -> None:
+    """The catalogue is the registry's word: it may not bring in code by git, http or file either."""
+    if not is_npm_dependency(package, range_):
+        raise InvalidPackage(
+            f"`{plugin}` asks for an npm package that is none: `{clean(package, 80)}` `{clean(range_, 80)}`",
+            detail="only a name and a version range go into package.json",
+            hint="nothing was changed; tell the registry's operator",
+        )
 
 
 def _locked(snapshot: ProjectSnapshot, name: str, goal: Wanted) -> LockedPlugin:

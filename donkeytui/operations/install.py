@@ -3,6 +3,7 @@
 The three `plan_...` functions change nothing; `apply_plan` is the one way a plan becomes real.
 """
 
+import contextlib
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
@@ -174,16 +175,11 @@ async def apply_plan(
 
     Raises `PlanStale`, `ProjectBusy`, `ProjectNotWritable`, and what fetching and staging raise.
     """
-    is_complete = all(download.is_cached for download in plan.downloads)
     client = None
-    if not is_complete:
-        try:
+    if plan.downloads:
+        # Offline, the cache may hold it all the same; what is missing is then named.
+        with contextlib.suppress(OfflineMissing):
             client = await session.client()
-        except OfflineMissing:
-            # The cache may hold it all the same; what is missing is then named.
-            client = None
-    elif plan.downloads and not session.settings.is_offline:
-        client = await session.client()
     fetched = await fetch(plan, client, session.package_cache, report)
     report(StageStarted(stage="stage"))
     staged = await session.in_thread(stage, plan, fetched)
@@ -257,7 +253,11 @@ def _document(session: Session, lockfile: Lockfile, name: str) -> PluginDocument
 
 
 def _release_of(session: Session, name: str, locked: LockedPlugin) -> Release:
-    """What the lockfile alone knows of a release. Its size is unknown, so bounded by the format's cap."""
+    """What the lockfile alone knows of a release. Its size is unknown, so bounded by the format's cap.
+
+    Counts as yanked when the registry is known not to have it: kept for its lockfile, never chosen anew.
+    """
+    is_gone = session.catalogue.synced_at() is not None
     return Release(
         version=locked.version,
         checksum=locked.integrity,
@@ -265,8 +265,8 @@ def _release_of(session: Session, name: str, locked: LockedPlugin) -> Release:
         package_url=routes.download(name, locked.version),
         dependencies=ReleaseDependencies(plugins=tuple(f"{n}@{r}" for n, r in locked.dependencies.items())),
         created_at=session.clock(),
-        yanked=True,
-        yank_reason="the registry in use does not have it",
+        yanked=is_gone,
+        yank_reason="the registry in use does not have it" if is_gone else "",
     )
 
 
@@ -367,7 +367,7 @@ def _check_not_needed(lockfile: Lockfile, removed: set[str]) -> None:
 
 
 def _orphans(lockfile: Lockfile, removed: set[str]) -> set[str]:
-    """What nobody asked for and, once `removed` is gone, nothing needs; and was needed by it before."""
+    """What nobody asked for and, once `removed` is gone, nothing needs."""
     gone = set(removed)
     while True:
         more = {

@@ -107,8 +107,7 @@ def read_source(folder: Path) -> Entries:
     size = 0
     try:
         for file in _files(folder):
-            data = file.read_bytes()
-            size += len(data)
+            size += file.stat().st_size
             if size > UNPACKED_MAX_BYTES or len(entries) >= ENTRIES_MAX:
                 raise SourceUnreadable(
                     f"{folder} is too large for a plugin",
@@ -116,7 +115,8 @@ def read_source(folder: Path) -> Entries:
                     hint="move out what the plugin does not need at run time",
                 )
             is_executable = bool(file.stat().st_mode & 0o100)
-            entries[file.relative_to(folder).as_posix()] = Entry(data=data, is_executable=is_executable)
+            entry = Entry(data=file.read_bytes(), is_executable=is_executable)
+            entries[file.relative_to(folder).as_posix()] = entry
     except OSError as error:
         raise SourceUnreadable(
             f"{folder} cannot be read", detail=f"{error.strerror}: {error.filename}"

@@ -1,5 +1,6 @@
 """Which registries this machine knows: list, add, use, remove. The configuration file keeps its comments."""
 
+import contextlib
 import secrets
 from pathlib import Path
 
@@ -92,7 +93,8 @@ def _write(path: Path, document: tomlkit.TOMLDocument) -> None:
         temporary.write_text(tomlkit.dumps(document), "utf-8")
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise ConfigInvalid(
             f"the configuration file {path} cannot be written",
             detail=str(error.strerror),

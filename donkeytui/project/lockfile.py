@@ -22,6 +22,7 @@ from registry_server.contract.versions import parse_version
 LOCKFILE_NAME = "donkeylabs-lock.json"
 LOCKFILE_VERSION = 1
 LOCKFILE_MAX_BYTES = 8 << 20
+ADDRESS_MAX = 2000
 
 
 class LockedPlugin(Struct, frozen=True, kw_only=True):
@@ -99,7 +100,7 @@ def _plugin(text: str, name: str, value: object) -> LockedPlugin:
     try:
         return LockedPlugin(
             version=parse_version(_text(value, "version")).text,
-            resolved=_text(value, "resolved"),
+            resolved=_address(_text(value, "resolved")),
             integrity=check_integrity_text(_text(value, "integrity")),
             dependencies=_dependencies(value.get("dependencies", {})),
             range=_range(value.get("range")),
@@ -114,6 +115,13 @@ def _text(value: dict[str, object], key: str) -> str:
     if not isinstance(found, str):
         raise TypeError(f"`{key}` is missing or not text")
     return found
+
+
+def _address(text: str) -> str:
+    """Only told, but written back into the lockfile: nothing that no file or terminal should hold."""
+    if len(text) > ADDRESS_MAX or not text.isprintable():
+        raise TypeError("`resolved` is not an address")
+    return text
 
 
 def _range(value: object) -> str | None:

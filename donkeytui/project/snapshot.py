@@ -44,7 +44,7 @@ class ProjectSnapshot(Struct, frozen=True, kw_only=True):
     plugins_root: str
     """Relative to the root, with `/`."""
     trees: dict[str, str]
-    """Installed folder -> digest of its files now; for locked plugins and all other folders there."""
+    """Installed folder -> digest of its files now; for locked plugins and all other folders and links there."""
     framework: Version | None
     """None until the framework is installed: unknown, and then no conflict."""
 
@@ -123,6 +123,8 @@ def read_text(root: Path, path: str, limit: int = TEXT_MAX_BYTES) -> ProjectText
 
 def read_tree(folder: Path) -> dict[str, bytes]:
     """Every file below a plugin's folder: path -> contents. Links count by where they point, unfollowed."""
+    if folder.is_symlink():
+        return {"": _link(folder)}
     found: dict[str, bytes] = {}
     waiting = [folder]
     while waiting:
@@ -130,7 +132,7 @@ def read_tree(folder: Path) -> dict[str, bytes]:
         for item in sorted(current.iterdir()):
             path = item.relative_to(folder).as_posix()
             if item.is_symlink():
-                found[path] = b"link to " + str(item.readlink()).encode("utf-8", "surrogateescape")
+                found[path] = _link(item)
             elif item.is_dir():
                 waiting.append(item)
             elif item.is_file():
@@ -140,13 +142,17 @@ def read_tree(folder: Path) -> dict[str, bytes]:
     return found
 
 
+def _link(path: Path) -> bytes:
+    return b"link to " + str(path.readlink()).encode("utf-8", "surrogateescape")
+
+
 def _read_trees(folder: Path) -> dict[str, str]:
     try:
         items = sorted(folder.iterdir()) if folder.is_dir() else []
         return {
             item.name: tree_integrity(read_tree(item))
             for item in items
-            if is_name(item.name) and item.is_dir() and not item.is_symlink()
+            if is_name(item.name) and (item.is_symlink() or item.is_dir())
         }
     except OSError as error:
         raise ProjectNotWritable(f"{folder} cannot be read", detail=str(error.strerror)) from error

@@ -121,6 +121,10 @@ class _Search:
         """Clauses of one term."""
         self.level = 0
         self.expanded: set[tuple[str, int]] = set()
+        self.near: list[str] = []
+        """What is needed, breadth first from the project; up to `walked` all have one release left."""
+        self.met: set[str] = set()
+        self.walked = 0
         self.exact = {
             wish.name: version.text
             for wish in request.wishes
@@ -130,6 +134,7 @@ class _Search:
         self._assign(PROJECT, 2, None)
 
     def run(self) -> Resolved | Unsolvable:
+        self._walk_anew()
         for wish in self.request.wishes:
             self._require(PROJECT, 2, wish.name, wish.range, source=wish.source)
         changed: list[str] = []
@@ -302,23 +307,38 @@ class _Search:
             self.places[entry.name].pop()
             self.known[entry.name] = entry.before
         self.level = level
+        self._walk_anew()
         # What single-term clauses say holds always, but was taken back with the level it was found at.
         self.pending.extend(self.certain)
 
     # What to choose.
 
     def _next_plugin(self) -> str | None:
-        """A needed plugin without a choice: those with one release left first, then in order of discovery."""
-        open_name: str | None = None
+        """A needed plugin without a choice: those with one release left first, then the nearest to the project.
+
+        Near is told along the chosen releases alone. Branches that were given up leave no trace in
+        the order, so a release nobody chose can be withdrawn without changing the answer.
+        """
         for name, known in self.known.items():
-            if known & NOT_INSTALLED or name == PROJECT:
-                continue
-            if known & (known - 1) == 0:
-                if (name, known) not in self.expanded:
-                    return name
-            elif open_name is None:
-                open_name = name
-        return open_name
+            is_single = not known & NOT_INSTALLED and known & (known - 1) == 0
+            if is_single and name != PROJECT and (name, known) not in self.expanded:
+                return name
+        while self.walked < len(self.near):
+            name = self.near[self.walked]
+            known = self.known[name]
+            if known & (known - 1):
+                return name
+            self.walked += 1
+            for wanted, _ in self.plugins[name].chosen(known).requires:
+                if wanted not in self.met:
+                    self.met.add(wanted)
+                    self.near.append(wanted)
+        return None
+
+    def _walk_anew(self) -> None:
+        self.near = list(dict.fromkeys(wish.name for wish in self.request.wishes))
+        self.met = set(self.near)
+        self.walked = 0
 
     def _choose(self, name: str) -> None:
         known = self.known[name]

@@ -24,6 +24,7 @@ CATEGORIES_MAX = 5
 TAGS_MAX = 20
 LABEL_HINT = "use lower case letters, digits and single dashes"
 REQUIREMENTS_MAX = 100
+NPM_NAME_MAX = 214
 
 _LABEL = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
 _NPM_NAME = re.compile(r"(?:@[a-z0-9~][a-z0-9._~-]*/)?[a-z0-9~][a-z0-9._~-]*\Z")
@@ -129,6 +130,15 @@ def label_fault(labels: Sequence[str], key: str, count: int) -> str:
         return f"`{key}` has {len(labels)} items, at most {count} are allowed"
     bad = next((label for label in labels if len(label) > LABEL_MAX or not _LABEL.match(label)), None)
     return "" if bad is None else f"`{key}` has `{bad[:LABEL_MAX]}`"
+
+
+def is_npm_dependency(name: str, wanted: str) -> bool:
+    """Whether these are a name and a version range, and nothing that names another source."""
+    try:
+        parse_range(wanted)
+    except ProblemError:
+        return False
+    return len(name) <= NPM_NAME_MAX and _NPM_NAME.match(name) is not None
 
 
 def _error(code: str, text: str, path: str = MANIFEST_PATH, hint: str = "") -> Finding:
@@ -246,7 +256,7 @@ class _Reader:
         """Only `name: range`: git, http, file, link and alias forms fetch code no registry vouches for."""
         wanted: dict[str, str] = {}
         for name, text in self.ranges(document, key).items():
-            if len(name) > 214 or not _NPM_NAME.match(name):
+            if len(name) > NPM_NAME_MAX or not _NPM_NAME.match(name):
                 self.add("npm-name", f"`{name[:80]}` in `{key}` is not an npm package name")
             elif self.check_range(text, f"{key}.{name}", "npm-range"):
                 wanted[name] = text

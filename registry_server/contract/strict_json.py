@@ -11,7 +11,8 @@ from typing import NoReturn
 JSON_MAX_BYTES = 1 << 20
 DEPTH_MAX = 64
 
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+"""A string, also one that never ends: else each quote sign in it would be tried as a beginning."""
 
 
 class StrictJsonError(ValueError):

@@ -18,7 +18,7 @@ from starlette.types import Message
 from registry_server import __version__
 from registry_server.contract import routes
 from registry_server.contract.integrity import hex_digest
-from registry_server.contract.problems import InvalidRequest, PackageTooLarge
+from registry_server.contract.problems import InvalidRequest, PackageTooLarge, ProblemError
 from registry_server.contract.wire import (
     Health,
     ListQuery,
@@ -219,9 +219,14 @@ async def _publish(request: Request) -> Response:
     """Multipart with `package` and the form fields of the design; bounded while it streams in."""
     query = decode_query(request, PublishQuery)
     assert isinstance(query, PublishQuery)
-    caller, registry = caller_of(request), registry_of(request)
-    if not query.dry_run:
-        accounts.require(caller, "publish")
+    registry = registry_of(request)
+    try:
+        caller = caller_of(request)
+        if not query.dry_run:
+            accounts.require(caller, "publish")
+    except ProblemError:
+        await _drain(request)
+        raise
     archive, form = await _read_form(request)
     if query.dry_run:
         report = await run_in_threadpool(publish.check, registry, archive, form)
@@ -229,6 +234,19 @@ async def _publish(request: Request) -> Response:
     receipt = await run_in_threadpool(publish.publish, registry, caller, archive, form)
     status = 201 if receipt.created else 200
     return Response(msgspec.json.encode(receipt), status, {"Cache-Control": PRIVATE}, "application/json")
+
+
+async def _drain(request: Request) -> None:
+    """Reads a refused body to its end, within bounds and without keeping it.
+
+    A client that is still sending when the answer comes and the connection closes sees a broken
+    connection instead of the answer.
+    """
+    received = 0
+    async for chunk in request.stream():
+        received += len(chunk)
+        if received > routes.PUBLISH_BODY_MAX_BYTES:
+            return
 
 
 async def _read_form(request: Request) -> tuple[bytes, PublishForm]:
@@ -292,7 +310,7 @@ def _list_field(form: FormData, name: str) -> tuple[str, ...]:
 
 
 def _text(value: str, name: str) -> str:
-    """`value`, unless it has halves of characters: JSON and odd charsets give them, nothing can store them."""
+    """`value`, unless it has halves of characters: JSON and odd charsets give them, no store takes them."""
     if any("\ud800" <= character <= "\udfff" for character in value):
         raise InvalidRequest(f"the form field `{name}` is not text")
     return value

@@ -6,6 +6,7 @@ and readers are `query_only`, which also stays clear of the WAL-reset bug of SQL
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ Connection = sqlite3.Connection
 Row = sqlite3.Row
 
 BUSY_TIMEOUT_SECONDS = 10.0
+BUSY_PAUSE_SECONDS = 0.01
 
 
 class Database:
@@ -32,7 +34,7 @@ class Database:
         self._readers_lock = threading.Lock()
         with translated():
             self._writer = self._connect()
-            self._writer.execute("PRAGMA journal_mode=WAL")
+            self._use_wal()
             self._writer.execute("PRAGMA synchronous=FULL")
             self._writer.execute("PRAGMA foreign_keys=ON")
             self._migrate()
@@ -44,6 +46,18 @@ class Database:
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA trusted_schema=OFF")
         return connection
+
+    def _use_wal(self) -> None:
+        """SQLite does not wait here, whatever the timeout, when another process makes the same change."""
+        deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
+        while True:
+            try:
+                self._writer.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+            time.sleep(BUSY_PAUSE_SECONDS)
 
     def _migrate(self) -> None:
         database = sqlite_utils.Database(self._writer, execute_plugins=False)
@@ -71,7 +85,7 @@ class Database:
         return connection
 
     def _keep(self, connection: Connection) -> None:
-        """Remembers this thread's reader; those of ended threads are closed, for thread pools shrink and grow."""
+        """Remembers this thread's reader and closes those of ended threads: thread pools shrink and grow."""
         with self._readers_lock:
             kept = [(threading.current_thread(), connection)]
             for thread, reader in self._readers:
