@@ -44,7 +44,7 @@ class ProjectSnapshot(Struct, frozen=True, kw_only=True):
     plugins_root: str
     """Relative to the root, with `/`."""
     trees: dict[str, str]
-    """Installed folder -> digest of its files now; for locked plugins and all other folders and links there."""
+    """Installed folder -> digest of its files now; for locked plugins and all else there, links too."""
     framework: Version | None
     """None until the framework is installed: unknown, and then no conflict."""
 

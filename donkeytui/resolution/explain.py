@@ -25,7 +25,7 @@ class Conflict(Struct, frozen=True, kw_only=True):
 
 
 def explain(unsolvable: Unsolvable) -> Conflict:
-    leaves = _in_order(_leaves(unsolvable.proof))
+    leaves = _in_order(_leaves(unsolvable.proof), unsolvable)
     told = [_sentence(leaf, unsolvable.plugins) for leaf in leaves]
     facts = tuple(dict.fromkeys(told))
     asked = [leaf for leaf in leaves if PROJECT in leaf.terms]
@@ -54,10 +54,21 @@ def _leaves(proof: Clause) -> list[Clause]:
     return found
 
 
-def _in_order(leaves: list[Clause]) -> list[Clause]:
-    """Breadth first from the project: a sentence comes after the one that brings its plugin in."""
+def _in_order(leaves: list[Clause], unsolvable: Unsolvable) -> list[Clause]:
+    """Breadth first from the project: a sentence comes after the one that brings its plugin in.
+
+    Among equals, what was asked first comes first.
+    """
+    wishes = {(wish.name, wish.range.text): place for place, wish in enumerate(unsolvable.wishes)}
+    met = {name: place for place, name in enumerate(unsolvable.plugins)}
+
+    def place(leaf: Clause) -> int:
+        if PROJECT in leaf.terms:
+            return wishes[leaf.target, leaf.range_text]
+        return met.get(leaf.target, len(met))
+
     by_asker: dict[str, list[Clause]] = {}
-    for leaf in leaves:
+    for leaf in sorted(leaves, key=place):
         by_asker.setdefault(next(iter(leaf.terms)), []).append(leaf)
     ordered: list[Clause] = []
     waiting, seen = [PROJECT], {PROJECT}

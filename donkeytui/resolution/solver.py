@@ -84,7 +84,9 @@ class Resolved(Struct, frozen=True, kw_only=True):
 
 class Unsolvable(Struct, frozen=True, kw_only=True):
     proof: Clause
+    wishes: tuple[Wish, ...]
     plugins: dict[str, Plugin]
+    """Those that were looked at, in the order they were first asked for."""
 
 
 def solve(request: Request, universe: Universe) -> Resolved | Unsolvable:
@@ -143,7 +145,7 @@ class _Search:
             if conflict is not None:
                 learned, level = self._analyse(conflict)
                 if level is None:
-                    return Unsolvable(proof=learned, plugins=self.plugins)
+                    return Unsolvable(proof=learned, wishes=self.request.wishes, plugins=self.plugins)
                 self._go_back(level)
                 self._add(learned)
                 changed = list(learned.terms)
@@ -314,7 +316,7 @@ class _Search:
     # What to choose.
 
     def _next_plugin(self) -> str | None:
-        """A needed plugin without a choice: those with one release left first, then the nearest to the project.
+        """A needed plugin without a choice: one with a single release left, then the nearest to the project.
 
         Near is told along the chosen releases alone. Branches that were given up leave no trace in
         the order, so a release nobody chose can be withdrawn without changing the answer.

@@ -32,6 +32,7 @@ class Database:
         self._local = threading.local()
         self._readers: list[tuple[threading.Thread, sqlite3.Connection]] = []
         self._readers_lock = threading.Lock()
+        self._is_closed = False
         with translated():
             self._writer = self._connect()
             self._use_wal()
@@ -73,7 +74,12 @@ class Database:
             self._writer.execute("COMMIT")
 
     def read(self) -> Connection:
-        """This thread's reader; sees every committed transaction."""
+        """This thread's reader; sees every committed transaction.
+
+        Raises `RegistryBusy` once the database is closed.
+        """
+        if self._is_closed:
+            raise RegistryBusy("the registry is closed", hint="try again when it runs")
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             with translated():
@@ -114,6 +120,7 @@ class Database:
 
     def close(self) -> None:
         with self._write_lock, self._readers_lock:
+            self._is_closed = True
             for _, reader in self._readers:
                 reader.close()
             self._readers.clear()

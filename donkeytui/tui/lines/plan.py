@@ -18,23 +18,34 @@ _SIGNS: dict[str, tuple[str, StyleName]] = {
 _DONE = {"install": "installed", "update": "updated", "downgrade": "downgraded", "remove": "removed"}
 
 
-def step_line(step: Step, width: int) -> Line:
+def plan_rows(plan: InstallPlan, width: int) -> list[Line]:
+    """One line a step and a line an edit; columns as wide as what stands in them."""
+    steps = plan.changes
+    names = max((len(step.name) for step in steps), default=0)
+    versions = max((len(_versions(step)) for step in steps), default=0)
+    rows = [_step_line(step, width, names=names, versions=versions) for step in steps]
+    return rows + [_edit_line(edit, width) for edit in plan.edits]
+
+
+def _versions(step: Step) -> str:
+    return " → ".join(version for version in (step.before, step.after) if version)
+
+
+def _step_line(step: Step, width: int, *, names: int, versions: int) -> Line:
     sign, style = _SIGNS[step.kind]
-    versions = " → ".join(version for version in (step.before, step.after) if version)
-    why = f"for {', '.join(step.why)}" if step.why else ""
     parts = [
         span(f" {sign} ", style),
         *fitted((span(step.kind, style),), 10),
-        *fitted((span(step.name, "strong"),), 20),
-        span(" "),
-        *fitted((span(versions),), 18),
-        span(" "),
-        span(why, "dim"),
+        *fitted((span(step.name, "strong"),), names),
+        span("  "),
+        *fitted((span(_versions(step)),), versions),
+        span("  "),
+        span(f"for {', '.join(step.why)}" if step.why else "", "dim"),
     ]
     return fitted(parts, width)
 
 
-def edit_line(edit: Edit, width: int) -> Line:
+def _edit_line(edit: Edit, width: int) -> Line:
     word = "edit" if edit.before_integrity else "create"
     return fitted((span(" ~ ", "accent"), *fitted((span(word, "accent"),), 10), span(edit.path)), width)
 

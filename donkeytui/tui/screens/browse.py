@@ -145,8 +145,7 @@ class BrowseSection(Vertical):
         rows = self.query_one("#browse-list", LineList)
         empty = self.query_one("#browse-empty", LineReader)
         rows.show_rows([row.hit.name if row.hit else "" for row in self._rows], self._row_line)
-        rows.display = bool(self._rows)
-        empty.display = not self._rows
+        self.query_one("#browse-panes").set_class(not self._rows, "-empty")
         empty.show_text(self._empty_lines)
         self.query_one("#browse-count", OneLine).show(self._count_line)
         self.query_one("#browse-facets", OneLine).show(self._facets_line)

@@ -222,10 +222,7 @@ class PlanSection(Vertical):
 
     def _row_line(self, index: int, width: int) -> Line:
         assert self._plan is not None
-        steps = self._plan.changes
-        if index < len(steps):
-            return lines.step_line(steps[index], width)
-        return lines.edit_line(self._plan.edits[index - len(steps)], width)
+        return lines.plan_rows(self._plan, width)[index]
 
     def _head_line(self, width: int) -> Line:
         if self._mode == "applying":
