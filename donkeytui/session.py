@@ -6,6 +6,7 @@ for neither. Everything that was opened is closed when the session's block ends.
 
 import asyncio
 import hashlib
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -41,6 +42,8 @@ class Session:
     ) -> None:
         self.settings = settings
         self.clock = clock
+        self.ticks: Callable[[], float] = time.perf_counter
+        """Seconds for measuring how long something took."""
         folder = settings.cache_dir / "catalogues" / _folder_name(settings.registry.url)
         self.catalogue = Catalogue(folder)
         self.index = SearchIndex(folder / "search")

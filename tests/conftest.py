@@ -136,7 +136,7 @@ class CliResult(msgspec.Struct, frozen=True):
 def starter_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder whose embedded registry has its starter plugins; tests get a copy."""
     folder = tmp_path_factory.mktemp("starter")
-    opened = open_registry(folder / "registry")
+    opened = open_registry(folder / "registry", FixedClock())
     starter.publish_starter(opened, lambda _name, _done, _total: None)
     opened.close()
     return folder

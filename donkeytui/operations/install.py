@@ -16,8 +16,15 @@ from donkeytui.install.fetch import cached_integrities, fetch
 from donkeytui.install.plan import InstallPlan, Step, Wanted, make_plan
 from donkeytui.install.stage import Staged, StagedPlugin, stage
 from donkeytui.operations.show import unknown_plugin
-from donkeytui.operations.sync import refresh_if_stale
-from donkeytui.problems import NotInstalled, OfflineMissing, PluginNeeded, ResolutionFailed
+from donkeytui.operations.sync import discard_if_damaged, refresh_if_stale, sync
+from donkeytui.problems import (
+    NotInstalled,
+    OfflineMissing,
+    PluginNeeded,
+    RegistryUnreachable,
+    ResolutionFailed,
+    UnexpectedResponse,
+)
 from donkeytui.project.lockfile import LockedPlugin, Lockfile
 from donkeytui.project.server_entry import Registration, registration
 from donkeytui.project.snapshot import ProjectSnapshot, find_project, read_snapshot
@@ -28,7 +35,7 @@ from donkeytui.session import Session
 from registry_server.contract import routes
 from registry_server.contract.archive import PACKAGE_MAX_BYTES
 from registry_server.contract.names import nearest_names
-from registry_server.contract.problems import IntegrityMismatch
+from registry_server.contract.problems import IntegrityMismatch, RegistryBusy
 from registry_server.contract.ranges import Requirement, exact_version, parse_range, parse_requirement
 from registry_server.contract.versions import parse_version
 from registry_server.contract.wire import Author, PluginDocument, Release, ReleaseDependencies
@@ -62,6 +69,7 @@ async def open_project(session: Session, report: Report = silent) -> ProjectSnap
     Raises `NotAProject`, `LockfileInvalid`, `ProjectBusy` or `ProjectNotWritable`.
     """
     root = await session.in_thread(find_project, session.settings.project_start)
+    discard_if_damaged(session)
     if needs_recovery(root) and await session.in_thread(_recover, root):
         text = "an operation that was interrupted earlier has been finished"
         report(Notice(severity="note", code="recovered", text=text))
@@ -123,6 +131,8 @@ async def plan_changes(session: Session, changes: Changes, report: Report = sile
     left = Lockfile(plugins={n: p for n, p in snapshot.lockfile.plugins.items() if n not in removed})
     is_moving = bool(requirements or changes.update or changes.is_update_of_all)
     if not is_moving and (removed or _is_complete(left)):
+        if not removed:
+            await _catch_up(session, left, report)
         goal = {name: _kept(session, left, name) for name in left.plugins}
     else:
         await refresh_if_stale(session, report)
@@ -164,7 +174,9 @@ def _with_orphans_named(plan: InstallPlan, orphans: list[str]) -> InstallPlan:
     if not orphans:
         return plan
     text = f"nothing needs {', '.join(f'`{name}`' for name in orphans)} any more"
-    notice = Notice(severity="note", code="orphans", text=text, hint="--prune takes that too; in the app, x stages it")
+    notice = Notice(
+        severity="note", code="orphans", text=text, hint="--prune takes that too; in the app, x stages it"
+    )
     return structs.replace(plan, notices=(*plan.notices, notice))
 
 
@@ -280,12 +292,23 @@ def _is_complete(lockfile: Lockfile) -> bool:
     return True
 
 
+async def _catch_up(session: Session, lockfile: Lockfile, report: Report) -> None:
+    """A catalogue without a locked release is behind; when it cannot be had, the lockfile is enough."""
+    if any(_known_release(session, name, locked) is None for name, locked in lockfile.plugins.items()):
+        with contextlib.suppress(OfflineMissing, RegistryUnreachable, UnexpectedResponse, RegistryBusy):
+            await sync(session, report)
+
+
+def _known_release(session: Session, name: str, locked: LockedPlugin) -> Release | None:
+    document = session.catalogue.get(name)
+    releases = document.versions if document else ()
+    return next((release for release in releases if release.version == locked.version), None)
+
+
 def _kept(session: Session, lockfile: Lockfile, name: str) -> Wanted:
     """A plugin exactly as the lockfile has it."""
     locked = lockfile.plugins[name]
-    document = session.catalogue.get(name)
-    found = next((r for r in document.versions if r.version == locked.version), None) if document else None
-    release = found or _release_of(session, name, locked)
+    release = _known_release(session, name, locked) or _release_of(session, name, locked)
     _check_same_bytes(name, locked, release)
     why = ((YOU,) if locked.range is not None else ()) + tuple(lockfile.dependents(name))
     return Wanted(

@@ -108,11 +108,8 @@ async def refresh_if_stale(session: Session, report: Report = silent) -> None:
 
 def catalogue_state(session: Session) -> CatalogueState:
     settings = session.settings
-    try:
-        synced_at, count = session.catalogue.synced_at(), session.catalogue.count()
-    except CatalogueDamaged:
-        session.catalogue.discard()
-        synced_at, count = None, 0
+    discard_if_damaged(session)
+    synced_at, count = session.catalogue.synced_at(), session.catalogue.count()
     oldest = session.clock() - timedelta(seconds=settings.stale_after_seconds)
     return CatalogueState(
         registry=settings.registry.name,
@@ -122,6 +119,14 @@ def catalogue_state(session: Session) -> CatalogueState:
         is_offline=settings.is_offline and not settings.registry.is_embedded,
         is_stale=synced_at is None or synced_at < oldest,
     )
+
+
+def discard_if_damaged(session: Session) -> None:
+    """A damaged catalogue is as good as none: what reads it goes on, and the next sync makes it anew."""
+    try:
+        session.catalogue.count()
+    except CatalogueDamaged:
+        session.catalogue.discard()
 
 
 def age_text(then: datetime, now: datetime) -> str:

@@ -26,6 +26,7 @@ DARK = Theme(
     warning="#e8b04f",
     error="#f2837b",
     dark=True,
+    variables={"soft": "#a2a59f"},
 )
 LIGHT = Theme(
     name="donkey-light",
@@ -40,6 +41,7 @@ LIGHT = Theme(
     warning="#7d5200",
     error="#b3261e",
     dark=False,
+    variables={"soft": "#62645f"},
 )
 
 
@@ -58,6 +60,10 @@ class DonkeyApp(App[None]):
         self.register_theme(LIGHT)
         self.theme = DARK.name
         self.animation_level = "none"
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """For themes that are not ours."""
+        return {"soft": "#8a8a8a"}
 
     def on_mount(self) -> None:
         self.push_screen(MainScreen(self._state))

@@ -22,6 +22,7 @@ from registry_server.contract.wire import (
 from registry_server.operations.index import follow_feed
 from registry_server.registry import Registry
 from registry_server.search.highlight import highlight, marked_html
+from registry_server.search.index import IndexDamaged
 from registry_server.search.query import Filter as SearchFilter
 from registry_server.search.query import SearchQuery, parse_query
 from registry_server.search.words import fold
@@ -154,7 +155,11 @@ def _search(registry: Registry, query: ListQuery) -> tuple[list[PluginSummary], 
     parsed = _with_filters(parse_query(query.q), query)
     follow_feed(registry)
     offset = (query.page - 1) * query.limit
-    result = registry.index.search(parsed, limit=query.limit, offset=offset)
+    try:
+        result = registry.index.search(parsed, limit=query.limit, offset=offset)
+    except IndexDamaged:
+        follow_feed(registry)
+        result = registry.index.search(parsed, limit=query.limit, offset=offset)
     rows = plugins.summaries_by_name(registry.database.read(), list(result.names))
     found = [_highlighted(rows[name], parsed) for name in result.names if name in rows]
     return found, result.total

@@ -30,6 +30,10 @@ _COPIED = ("meta.json", ".managed.json")
 _HEAP_BYTES = 15_000_000
 
 
+Stamp = tuple[int, int]
+"""Tells one generation's pointer from the next: time and inode of `current`."""
+
+
 class IndexDamaged(Exception):
     """The index cannot be opened or read; rebuild it."""
 
@@ -46,7 +50,7 @@ class SearchResult(Struct, frozen=True, kw_only=True):
     names: tuple[str, ...]
     total: int
     stage: int
-    """0 precise, 1 one typo, 2 two typos, 3 one word missing."""
+    """The first that found anything: 0 precise, 1 one typo, 2 two typos, 3 one word missing."""
 
 
 class SearchIndex:
@@ -54,7 +58,9 @@ class SearchIndex:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._stamp: tuple[int, int] | None = None
+        self._stamp: Stamp | None = None
+        self._damaged: Stamp | None = None
+        """The generation that opened and then could not be read."""
         self._manifest: Manifest | None = None
         self._index: tantivy.Index | None = None
         self._searcher: tantivy.Searcher | None = None
@@ -70,15 +76,19 @@ class SearchIndex:
     def search(
         self, query: SearchQuery, *, limit: int, offset: int = 0, installed: Collection[str] = ()
     ) -> SearchResult:
+        """Raises `IndexDamaged`, and from then on for this generation, when the index cannot be read."""
         self._follow()
         if self._searcher is None or self._index is None:
             return SearchResult(names=(), total=0, stage=0)
-        if limit < 1 or offset >= RESULT_MAX:
-            return SearchResult(names=(), total=self._count(query, installed), stage=0)
         try:
-            return self._search(query, min(limit, RESULT_MAX), offset, installed)
-        except ValueError as error:
-            raise IndexDamaged(str(error)) from error
+            with _damage_translated():
+                if limit < 1 or offset >= RESULT_MAX:
+                    return SearchResult(names=(), total=self._count(query, installed), stage=0)
+                return self._search(query, min(limit, RESULT_MAX), offset, installed)
+        except IndexDamaged:
+            # Opening reads only a part of the files: without this, who asks `manifest` would see no damage.
+            self._damaged = self._stamp
+            raise
 
     def rebuild(self, documents: Iterable[SearchDocument], *, epoch: str, cursor: int) -> bool:
         """A new generation of exactly `documents`; False when another process is writing."""
@@ -103,14 +113,12 @@ class SearchIndex:
         with self._write_lock() as is_ours:
             if not is_ours:
                 return False
-            try:
+            with _damage_translated():
                 folder = self._clone()
                 index = tantivy.Index.open(str(folder))
                 _write(index, (*removed, *(document.name for document in upserts)), upserts)
                 index.reload()
                 count = index.searcher().num_docs
-            except (OSError, ValueError) as error:
-                raise IndexDamaged(str(error)) from error
             self._publish(
                 folder, Manifest(schema_version=SCHEMA_VERSION, epoch=epoch, cursor=cursor, documents=count)
             )
@@ -123,13 +131,15 @@ class SearchIndex:
         assert self._index is not None
         ranking = Ranking(self._index.schema, query, installed, self._is_known)
         found: tantivy.SearchResult | None = None
-        used = 0
+        used: int | None = None
         for number, make_stage in enumerate(ranking.stages()):
             staged = make_stage()
             if staged is None:
                 continue
-            found, used = self._run(staged, query, limit, offset), number
+            found = self._run(staged, query, limit, offset)
             first = self._run(staged, query, 1, 0) if offset else found
+            if used is None and _total(first):
+                used = number
             if not query.terms or _is_enough(first, number, is_sorted=query.sort is not None):
                 break
         if found is None:
@@ -137,7 +147,7 @@ class SearchIndex:
         names = [str(self._searcher.doc(address).get_first("name_as_published")) for _, address in found.hits]
         if query.sort == "name":
             names = sorted(names, key=compact)[offset : offset + limit]
-        return SearchResult(names=tuple(names), total=_total(found), stage=used)
+        return SearchResult(names=tuple(names), total=_total(found), stage=used or 0)
 
     def _run(
         self, staged: tantivy.Query, query: SearchQuery, limit: int, offset: int
@@ -159,26 +169,36 @@ class SearchIndex:
 
     def _follow(self) -> None:
         """Opens the generation `current` names, if that is not the one in use."""
-        current = self.root / "current"
-        try:
-            stat = current.stat()
-            stamp = (stat.st_mtime_ns, stat.st_ino)
-            if stamp == self._stamp:
-                return
-            folder = self.root / current.read_text("utf-8").strip()
-            manifest = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=Manifest)
-            if manifest.schema_version != SCHEMA_VERSION:
-                raise IndexDamaged(f"schema {manifest.schema_version}")
-            index = tantivy.Index.open(str(folder))
-            index.config_reader("manual")
-            self._searcher = index.searcher()
-        except FileNotFoundError as error:
-            if current.exists():
-                raise IndexDamaged(str(error)) from error
-            return
-        except (OSError, ValueError, UnicodeDecodeError) as error:
-            raise IndexDamaged(str(error)) from error
+        while (stamp := self._current_stamp()) != self._stamp and stamp is not None:
+            try:
+                with _damage_translated():
+                    self._open(stamp)
+            except IndexDamaged:
+                # Replaced meanwhile, its files may have been tidied away under our hands.
+                if self._current_stamp() == stamp:
+                    raise
+        if self._stamp is not None and self._stamp == self._damaged:
+            raise IndexDamaged("it could not be read")
+
+    def _open(self, stamp: Stamp) -> None:
+        folder = self.root / (self.root / "current").read_text("utf-8").strip()
+        manifest = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=Manifest)
+        if manifest.schema_version != SCHEMA_VERSION:
+            raise IndexDamaged(f"schema {manifest.schema_version}")
+        index = tantivy.Index.open(str(folder))
+        index.config_reader("manual")
+        self._searcher = index.searcher()
         self._stamp, self._manifest, self._index = stamp, manifest, index
+
+    def _current_stamp(self) -> Stamp | None:
+        """None when there is no index."""
+        try:
+            stat = (self.root / "current").stat()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise IndexDamaged(str(error)) from error
+        return stat.st_mtime_ns, stat.st_ino
 
     @contextmanager
     def _write_lock(self) -> Iterator[bool]:
@@ -221,6 +241,19 @@ class SearchIndex:
             if old != folder:
                 # Open readers keep their mapped files; where the system forbids it, a later run tidies.
                 shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def _damage_translated() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise IndexDamaged(str(error)) from error
+    except BaseException as error:
+        # What panics inside tantivy arrives as a class that is no Exception and can be imported from nowhere.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise IndexDamaged(str(error)) from error
 
 
 def _is_enough(first: tantivy.SearchResult, stage: int, *, is_sorted: bool) -> bool:

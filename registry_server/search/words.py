@@ -1,6 +1,6 @@
 """Folding and word splitting, alike for documents, queries and highlights.
 
-Folded text is NFKD without marks, case-folded. A name's words are its parts between separators, at
+Folded text is NFKD without marks and lone surrogates, case-folded. A name's words are its parts between separators, at
 camelCase humps and between letters and digits, and neighbours joined (`self-update`: self, update,
 selfupdate), so that separators never decide whether something is found.
 """
@@ -21,7 +21,8 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     decomposed = unicodedata.normalize("NFKD", text)
-    return "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()
+    kept = (c for c in decomposed if not unicodedata.combining(c) and not "\ud800" <= c <= "\udfff")
+    return "".join(kept).casefold()
 
 
 def words(text: str) -> list[str]:

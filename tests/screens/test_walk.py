@@ -187,7 +187,7 @@ def test_updates_are_listed_staged_and_applied(
     walk(steps)
 
 
-@pytest.mark.parametrize("size", [(20, 5), (40, 10), (60, 20), (80, 24), (120, 40), (200, 60)])
+@pytest.mark.parametrize("size", [(20, 5), (60, 20), (120, 40)])
 def test_every_section_survives_every_size_and_five_times_esc(walk: Callable[..., None], size: tuple[int, int]) -> None:
     async def steps(pilot: Pilot[Any]) -> None:
         for section in "1234":

@@ -1,5 +1,6 @@
 """Faults at the borders: a disk that stops at the n-th call, answers of a registry that were changed."""
 
+import asyncio
 import errno
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -169,3 +170,52 @@ def answer(status: int, body: bytes, media_type: str = "text/html") -> Change:
         return httpx.Response(status, headers={"content-type": media_type}, stream=_Body(body))
 
     return changed
+
+
+class Endless(httpx.AsyncByteStream):
+    """A body that never ends; `sent` says how much of it was asked for."""
+
+    CHUNK = b"\0" * 65536
+
+    def __init__(self) -> None:
+        self.sent = 0
+
+    def __call__(self, _response: httpx.Response, _body: bytes) -> httpx.Response:
+        return httpx.Response(200, stream=self)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            self.sent += len(self.CHUNK)
+            yield self.CHUNK
+
+
+class Stalled(httpx.AsyncByteStream):
+    """A body whose first byte never comes; `was_given_up` once nobody waits for it any more."""
+
+    def __init__(self) -> None:
+        self.was_given_up = False
+        self._has_begun = asyncio.Event()
+
+    def __call__(self, _response: httpx.Response, _body: bytes) -> httpx.Response:
+        return httpx.Response(200, stream=self)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        self._has_begun.set()
+        try:
+            await asyncio.Event().wait()
+            yield b""
+        finally:
+            self.was_given_up = True
+
+    def then_an_error(self, _response: httpx.Response, _body: bytes) -> httpx.Response:
+        """For another download: a 500 whose body comes once somebody waits for this one."""
+        return httpx.Response(500, stream=_After(self._has_begun))
+
+
+class _After(httpx.AsyncByteStream):
+    def __init__(self, event: asyncio.Event) -> None:
+        self._event = event
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        await self._event.wait()
+        yield b"Internal Server Error"

@@ -47,7 +47,7 @@ def header_lines(plugin: PluginDocument, release: Release, state: ProjectState, 
 def tabs_line(current: int) -> Line:
     parts: list[Span] = []
     for number, name in enumerate(TABS):
-        parts += [span(f" {name} ", "match" if number == current else "dim"), span(" ")]
+        parts += [span(name, "match" if number == current else "dim"), span("   ")]
     return tuple(parts)
 
 

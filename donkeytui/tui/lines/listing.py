@@ -12,8 +12,8 @@ from registry_server.contract.foreign import clean
 from registry_server.search.highlight import highlight
 from registry_server.search.query import SearchQuery
 
-NAME_CELLS = 18
-VERSION_CELLS = 12
+NAME_CELLS_MAX = 24
+VERSION_CELLS_MAX = 14
 STATE_CELLS = 12
 
 DOWNLOADS_CELLS = 7
@@ -60,19 +60,33 @@ def home_rows(home: Home) -> list[Row]:
     return rows
 
 
-def row_line(row: Row, width: int, query: SearchQuery, state: ProjectState) -> Line:
+class ColumnNeeds(NamedTuple):
+    """What names and versions of a list ask for, in cells."""
+
+    name: int
+    version: int
+
+
+def column_needs(rows: Sequence[Row]) -> ColumnNeeds:
+    hits = [row.hit for row in rows if row.hit is not None]
+    return ColumnNeeds(
+        name=min(NAME_CELLS_MAX, max((len(hit.name) for hit in hits), default=0)),
+        version=min(VERSION_CELLS_MAX, max((len(hit.version) for hit in hits), default=0)),
+    )
+
+
+def row_line(row: Row, width: int, query: SearchQuery, *, state: ProjectState, needs: ColumnNeeds) -> Line:
     if row.hit is None:
         return (span(row.heading, "heading"),)
-    return hit_line(row.hit, width, query, state)
+    return hit_line(row.hit, query, state, columns=_columns(width, needs))
 
 
-def hit_line(hit: Hit, width: int, query: SearchQuery, state: ProjectState) -> Line:
+def hit_line(hit: Hit, query: SearchQuery, state: ProjectState, *, columns: "_Columns") -> Line:
     """Sign, name and release always; then what there is room for: description, state in words, downloads."""
-    columns = _columns(width)
     name, mark = clean(hit.name, 64), state.mark(hit.name)
     sign = span(mark.text[:1] or " ", mark.style)
     parts = [sign, span(" "), *fitted(marked(name, highlight(name, query), "strong"), columns.name)]
-    parts += [span(" "), *fitted((span(hit.version, "dim"),), columns.version), span(" ")]
+    parts += [span("  "), *fitted((span(hit.version, "dim"),), columns.version), span(" ")]
     if columns.state:
         parts += [*fitted((span(mark.text[2:], mark.style),), columns.state)]
     if columns.downloads:
@@ -96,13 +110,13 @@ class _Columns(NamedTuple):
     description: int
 
 
-def _columns(width: int) -> _Columns:
-    name = min(NAME_CELLS, max(10, width - VERSION_CELLS - 4))
-    room = width - name - VERSION_CELLS - 4
-    state = STATE_CELLS if room >= STATE_CELLS + 30 else 0
-    downloads = DOWNLOADS_CELLS if room - state >= DOWNLOADS_CELLS + 30 else 0
+def _columns(width: int, needs: ColumnNeeds) -> _Columns:
+    name = min(needs.name, max(8, width - needs.version - 5))
+    room = width - name - needs.version - 5
+    state = STATE_CELLS if room >= STATE_CELLS + 44 else 0
+    downloads = DOWNLOADS_CELLS if room - state >= DOWNLOADS_CELLS + 34 else 0
     description = room - state - downloads
-    return _Columns(name, VERSION_CELLS, state, downloads, description if description >= 8 else 0)
+    return _Columns(name, needs.version, state, downloads, description if description >= 8 else 0)
 
 
 def categories_line(categories: Sequence[tuple[str, int]], width: int) -> Line:

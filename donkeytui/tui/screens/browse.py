@@ -8,7 +8,7 @@ from textual.widgets import Input
 
 from donkeytui.operations.search import Home, SearchPage, home, search
 from donkeytui.operations.sync import catalogue_state
-from donkeytui.tui.lines.listing import Row, categories_line, home_rows, row_line
+from donkeytui.tui.lines.listing import Row, categories_line, column_needs, home_rows, row_line
 from donkeytui.tui.lines.numbers import count_text
 from donkeytui.tui.messages import StagingWanted
 from donkeytui.tui.screens.detail import DetailPane
@@ -60,6 +60,7 @@ class BrowseSection(Vertical):
         super().__init__(id=id)
         self._state = state
         self._rows: list[Row] = []
+        self._needs = column_needs(())
         self._query = SearchQuery()
         self._page: SearchPage | None = None
         self._home: Home | None = None
@@ -95,6 +96,7 @@ class BrowseSection(Vertical):
             self._page, self._query = None, SearchQuery()
             self._home = home(self._state.session)
             self._rows = home_rows(self._home)
+        self._needs = column_needs(self._rows)
         self._draw()
 
     def redraw(self) -> None:
@@ -152,7 +154,8 @@ class BrowseSection(Vertical):
         self.query_one("#browse-detail", DetailPane).show_plugin(rows.key)
 
     def _row_line(self, index: int, width: int) -> Line:
-        return row_line(self._rows[index], width, self._query, self._state.project_state())
+        state = self._state.project_state()
+        return row_line(self._rows[index], width, self._query, state=state, needs=self._needs)
 
     def _count_line(self, width: int) -> Line:
         if self._page is None:

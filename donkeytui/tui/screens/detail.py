@@ -34,7 +34,7 @@ class DetailPane(Vertical):
     """Header and tabs at once from the catalogue; the README when it has come."""
 
     BINDINGS = [
-        Binding("right,l", "tab(1)", "next tab", id="detail.next-tab"),
+        Binding("right,l", "tab(1)", "next tab", key_display="→", id="detail.next-tab"),
         Binding("left,h", "tab(-1)", "previous tab", show=False, id="detail.previous-tab"),
         Binding("d", "show_tab(2)", "depends", show=False, id="detail.depends"),
     ]

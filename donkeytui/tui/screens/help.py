@@ -60,7 +60,7 @@ class HelpScreen(ModalScreen[None]):
             if active.binding.description and active.binding.id:
                 key = active.binding.key_display or _KEY_NAMES.get(active.binding.key, active.binding.key)
                 rows.setdefault(active.binding.description, []).append(key)
-        self._keys = [(" ".join(keys), words) for words, keys in rows.items()]
+        self._keys = [(" ".join(dict.fromkeys(keys)), words) for words, keys in rows.items()]
         reader = self.query_one(LineReader)
         reader.show_text(self._lines)
         reader.focus()

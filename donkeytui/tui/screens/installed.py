@@ -1,5 +1,7 @@
 """Installed: what this project has, why, and what is newer or wrong; Updates is the same, narrowed."""
 
+from pathlib import PurePath
+
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
@@ -86,11 +88,12 @@ class InstalledSection(Vertical):
         return yours_line(self._yours[index - len(self._plugins)], width)
 
     def _head_line(self, width: int) -> Line:
+        del width
         installed = self._state.project.installed
         if installed is None:
             return EMPTY
         counted = count_text(len(self._plugins), "update" if self._only_updates else "plugin")
-        return (span(f" {counted} in {installed.root}"[:width], "dim"),)
+        return (span(f" {counted} in {PurePath(installed.root).name}", "dim"),)
 
     def _empty_lines(self, width: int) -> list[Line]:
         if self._state.project.problem is not None:

@@ -159,6 +159,8 @@ class PlanSection(Vertical):
             self._planned_revision = self._state.basket.revision
             self.post_message(ProjectChanged())
         self._draw()
+        if self._mode == "ready" and self.query_one("#plan-detail").has_focus:
+            self.query_one("#plan-list").focus()
 
     def on_problem_shown(self, message: ProblemShown) -> None:
         message.stop()
