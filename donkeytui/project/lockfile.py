@@ -12,6 +12,7 @@ import re
 from msgspec import Struct
 
 from donkeytui.problems import LockfileInvalid
+from registry_server.contract.foreign import clean
 from registry_server.contract.integrity import check_integrity_text
 from registry_server.contract.names import is_name
 from registry_server.contract.problems import ProblemError
@@ -147,6 +148,6 @@ def _invalid(detail: str, text: str = "", name: str = "") -> LockfileInvalid:
     match = re.search(rf'"{re.escape(name)}"\s*:', text) if name else None
     line = f" (line {text.count(chr(10), 0, match.start()) + 1})" if match else ""
     return LockfileInvalid(
-        f"{LOCKFILE_NAME} {detail}{line}",
+        f"{LOCKFILE_NAME} {clean(detail, 400)}{line}",
         hint="take it back from version control, or remove it and install again",
     )

@@ -72,7 +72,12 @@ def check_package(entries: Entries) -> PackageCheck:
         findings += reading.findings
     else:
         findings.append(
-            _finding("error", "missing-file", "there is no package.json", hint="donkeytui validate --help")
+            _finding(
+                "error",
+                "missing-file",
+                "there is no package.json",
+                hint='README, "Publish a plugin", shows one',
+            )
         )
     framework_manifest, faults = _framework_manifest(entries)
     findings += faults

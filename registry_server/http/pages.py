@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from registry_server.contract.problems import ProblemError
+from registry_server.contract.problems import ProblemError, RouteNotFound
 from registry_server.contract.wire import ListQuery, PluginDocument, PluginPage, Sort
 from registry_server.http.auth import registry_of
 from registry_server.http.problems import problem_of
@@ -35,7 +35,7 @@ def page_routes() -> list[BaseRoute]:
         Route("/plugins", _page(_list)),
         Route("/plugins/{name}", _page(_detail)),
         Route("/categories/{category}", _page(_category)),
-        Route("/users/{user}", _page(_author)),
+        Route("/users/{user:path}", _page(_author)),
         Route("/static/style.css", _style),
     ]
 
@@ -88,6 +88,8 @@ def _category(request: Request) -> str:
 
 def _author(request: Request) -> str:
     user = request.path_params["user"]
+    if not user:
+        raise RouteNotFound("this address names no user", hint="see /plugins")
     return _listing(request, ListQuery(author=user, page=_page_number(request)), f"Plugins by {user}")
 
 

@@ -16,6 +16,7 @@ from registry_server.contract.problems import (
     VersionExists,
 )
 from registry_server.contract.validation import PackageCheck, check_migrations_kept, check_package
+from registry_server.contract.versions import parse_version
 from registry_server.contract.wire import (
     Author,
     CheckReport,
@@ -72,15 +73,14 @@ def publish(
     examined = _examine(registry, archive, form)
     manifest = examined.check.manifest
     if examined.errors or manifest is None:
-        raise InvalidPackage(
-            f"the package breaks {len(examined.errors)} rule{'s' if len(examined.errors) != 1 else ''}",
-            detail=examined.errors[0].text,
-            hint="donkeytui validate lists them all",
-            findings=examined.findings,
-        )
+        raise _invalid(examined.findings)
     _check_rights(registry, caller, manifest)
     registry.packages.put(archive)
     with registry.database.write() as connection:
+        # Again, for another publish may have come in between; from here on none can.
+        _check_rights(registry, caller, manifest)
+        if faults := _check_history(registry.database.read(), manifest, examined.entries):
+            raise _invalid(tuple(faults))
         created = _insert(connection, registry, caller, manifest, examined)
         document = plugins.make_document(connection, _require_id(connection, manifest.name))
     return PublishReceipt(
@@ -92,6 +92,16 @@ def publish(
         url=routes.plugin(manifest.name),
         created=created,
         findings=examined.findings,
+    )
+
+
+def _invalid(findings: tuple[Finding, ...]) -> InvalidPackage:
+    errors = [finding for finding in findings if finding.severity == "error"]
+    return InvalidPackage(
+        f"the package breaks {len(errors)} rule{'s' if len(errors) != 1 else ''}",
+        detail=errors[0].text,
+        hint="donkeytui validate lists them all",
+        findings=findings,
     )
 
 
@@ -149,13 +159,16 @@ def _check_history(connection: Connection, manifest: Manifest, entries: Entries)
     plugin = plugins.plugin_id(connection, manifest.name)
     if plugin is None:
         return []
-    earlier = [v for v in plugins.release_versions(connection, plugin) if v != manifest.version]
+    place = parse_version(manifest.version).key
+    earlier = [v for v in plugins.release_versions(connection, plugin) if parse_version(v).key < place]
     if not earlier:
         return []
     previous = plugins.find_release(connection, manifest.name, earlier[0])
     assert previous is not None
     before = {entry.path: entry.digest for entry in previous.files}
-    now = {path: integrity_of(entry.data) for path, entry in entries.items()}
+    now = {
+        path: integrity_of(entry.data) for path, entry in entries.items() if path.startswith("migrations/")
+    }
     return check_migrations_kept(before, now, earlier[0])
 
 
@@ -186,7 +199,6 @@ def _insert(
     now = registry.clock()
     plugin = plugins.plugin_id(connection, manifest.name)
     if plugin is None:
-        _check_name_free(connection, manifest.name)
         plugin = plugins.add_plugin(connection, manifest.name, _fields(manifest, examined.form), now)
         accounts.add_owner(connection, plugin, caller.user)
     present = plugins.published_integrity(connection, plugin, manifest.version)

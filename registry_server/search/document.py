@@ -35,8 +35,8 @@ class SearchDocument(Struct, frozen=True, kw_only=True):
     popularity: float
     """Weight exponent for ranking: scores are multiplied by log2(2 + popularity).
 
-    0 to 2 by downloads (factor 1 to 2); -0.5 for a deprecated plugin (factor 0.58), which puts it
-    below others of its class and never out of sight.
+    0.5 to 2.5 by downloads (factor 1.3 to 2.2); 0 for a deprecated plugin (factor 1), which puts it
+    below others of its class and never out of sight. Not negative: tantivy takes that for 0.
     """
 
 
@@ -62,7 +62,7 @@ def make_search_document(plugin: PluginDocument) -> SearchDocument:
         downloads=plugin.downloads,
         rating=plugin.rating,
         updated=int(plugin.updated_at.timestamp()),
-        popularity=-0.5 if plugin.is_deprecated else min(2.0, math.log10(1 + plugin.downloads) / 4),
+        popularity=0.0 if plugin.is_deprecated else 0.5 + min(2.0, math.log10(1 + plugin.downloads) / 4),
     )
 
 

@@ -23,7 +23,7 @@ from registry_server.search.query import SearchQuery
 from registry_server.search.ranking import KEY_PREFIX, Ranking
 from registry_server.search.words import compact
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 ENOUGH_HITS = 5
 RESULT_MAX = 1000
 _COPIED = ("meta.json", ".managed.json")

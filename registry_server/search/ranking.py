@@ -1,6 +1,6 @@
 """SearchQuery -> tantivy queries, one a stage: precise, one typo, two typos, one word missing.
 
-The classes of the design are constants far enough apart that popularity (a factor of 1 to 2) can
+The classes of the design are constants far enough apart that popularity (a factor of 1 to 2.2) can
 never lift a hit across them: the exact name, the name without separators, a name that begins with
 the query, words in names, labels, author, description. A later stage contains the earlier ones
 with `EARLIER_STAGE` added, so what matched better always stands first.

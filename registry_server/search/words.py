@@ -1,8 +1,8 @@
 """Folding and word splitting, alike for documents, queries and highlights.
 
-Folded text is NFKD without marks and lone surrogates, case-folded. A name's words are its parts between separators, at
-camelCase humps and between letters and digits, and neighbours joined (`self-update`: self, update,
-selfupdate), so that separators never decide whether something is found.
+Folded text is NFKD without marks and lone surrogates, case-folded. A name's words are its parts
+between separators, at camelCase humps and between letters and digits, and neighbours joined
+(`self-update`: self, update, selfupdate), so that separators never decide whether something is found.
 """
 
 import re

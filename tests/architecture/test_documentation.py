@@ -10,7 +10,9 @@ README = (ROOT / "README.md").read_text()
 
 
 def test_every_verb_and_alias_is_in_the_readme() -> None:
-    missing = [name for name in (*VERBS, *ALIASES) if f"`{name}" not in README and f"donkeytui {name}" not in README]
+    missing = [
+        name for name in (*VERBS, *ALIASES) if f"`{name}" not in README and f"donkeytui {name}" not in README
+    ]
 
     assert missing == []
 
@@ -28,7 +30,13 @@ def test_the_two_commands_stand_in_the_readme() -> None:
 
 
 def test_every_variable_is_documented() -> None:
-    sources = [path for package in ("donkeytui", "registry_server") for path in (ROOT / package).rglob("*.py")]
-    used = {name for path in sources for name in re.findall(r"\b(?:DONKEYTUI|REGISTRY_SERVER)_[A-Z_]+", path.read_text())}
+    sources = [
+        path for package in ("donkeytui", "registry_server") for path in (ROOT / package).rglob("*.py")
+    ]
+    used = {
+        name
+        for path in sources
+        for name in re.findall(r"\b(?:DONKEYTUI|REGISTRY_SERVER)_[A-Z_]+", path.read_text())
+    }
 
     assert {name for name in used if name not in README} == set()

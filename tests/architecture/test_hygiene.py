@@ -15,7 +15,12 @@ def modules_after(code: str, folder: Path) -> set[str]:
     script = f"{code}\nimport sys\nprint('\\n'.join(sys.modules), file=sys.stderr)"
     environment = {"PYTHONPATH": str(ROOT), "HOME": str(folder), "PATH": "/usr/bin:/bin"}
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, cwd=folder, env=environment, check=True
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=environment,
+        check=True,
     )
     return set(done.stderr.splitlines())
 
@@ -24,7 +29,9 @@ def call(arguments: list[str]) -> str:
     return f"from donkeytui.cli.run import run\nrun({arguments!r}, open_app=lambda settings: 0)"
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["registry", "--help"], ["install", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["registry", "--help"], ["install", "--help"]]
+)
 def test_help_loads_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
     assert not modules_after(call(arguments), tmp_path) & set(HEAVY)
 

@@ -14,7 +14,16 @@ PURE = (
     *(ROOT / "donkeytui" / name for name in ("events.py", "problems.py", "install/plan.py")),
 )
 BANNED_CALLS = {"open", "print", "input", "exec", "eval"}
-BANNED_ATTRIBUTES = {"now", "utcnow", "today", "read_text", "read_bytes", "write_text", "write_bytes", "unlink"}
+BANNED_ATTRIBUTES = {
+    "now",
+    "utcnow",
+    "today",
+    "read_text",
+    "read_bytes",
+    "write_text",
+    "write_bytes",
+    "unlink",
+}
 
 
 @pytest.mark.parametrize("path", PURE, ids=lambda path: str(path.relative_to(ROOT)))
@@ -28,7 +37,9 @@ def test_pure_module_touches_nothing(path: Path) -> None:
     assert not attributes & BANNED_ATTRIBUTES
 
 
-SOURCES = [path for package in ("donkeytui", "registry_server") for path in sorted((ROOT / package).rglob("*.py"))]
+SOURCES = [
+    path for package in ("donkeytui", "registry_server") for path in sorted((ROOT / package).rglob("*.py"))
+]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

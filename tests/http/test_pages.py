@@ -1,5 +1,6 @@
 """The pages for people without a terminal: what they show, and that nothing foreign comes alive in them."""
 
+import json
 from collections.abc import Callable
 from html.parser import HTMLParser
 from typing import Any
@@ -245,14 +246,14 @@ def test_a_page_that_cannot_be_made_tells_nothing_of_the_fault(
 ) -> None:
     publish("auth")
     with registry.database.write() as connection:
-        connection.execute("UPDATE plugins SET document = 'secret of the database', summary = NULL")
+        connection.execute("UPDATE plugins SET document = x'7b73', summary = x'7b73'")
 
     for path in ("/plugins/auth", "/plugins"):
         answer = api.get(path)
 
         assert answer.status_code == 500
         assert "the registry made a mistake" in Page(answer).text
-        assert "secret" not in answer.text
+        assert "JSON" not in answer.text
     assert len(caplog.records) == 2
 
 
@@ -268,6 +269,13 @@ def test_a_page_number_that_is_none_means_the_first(api: Api, publish: Publish, 
     answer = api.get(f"/plugins?page={page}")
 
     assert "/plugins/auth" in Page(answer).links
+
+
+def test_a_user_without_a_name_is_a_404_page(api: Api) -> None:
+    answer = api.get("/users/")
+
+    assert answer.status_code == 404
+    assert "this address names no user" in assert_harmless(answer).text
 
 
 def test_the_style_sheet_is_served_from_this_site(api: Api) -> None:
@@ -300,14 +308,15 @@ def test_metadata_is_shown_as_it_was_written(api: Api, publish: Publish, evil: s
     "author", [SCRIPT, BREAKOUT, "javascript:alert(1)", "../../admin", "//elsewhere.example"]
 )
 def test_an_author_is_a_name_and_never_an_address(api: Api, publish: Publish, author: str) -> None:
-    manifest = plugin_files("auth")["package.json"].replace("Ada Lovelace", author.replace('"', '\\"'))
-    publish("auth", extra={"package.json": manifest})
+    manifest = {**json.loads(plugin_files("auth")["package.json"]), "author": {"name": author}}
+    publish("auth", extra={"package.json": json.dumps(manifest)})
 
     for path in ("/plugins", "/plugins/auth"):
         page = assert_harmless(api.get(path))
         assert author in page.text
         [link] = [link for link in page.links if link.startswith("/users/")]
         assert "/" not in link.removeprefix("/users/")
+        assert "/plugins/auth" in assert_harmless(api.get(link)).links
 
 
 def test_a_readme_is_text_with_markup_and_nothing_else(api: Api, publish: Publish) -> None:

@@ -347,6 +347,17 @@ def test_a_released_migration_must_stay_as_it_is(
     assert state(registry) == before
 
 
+def test_a_fix_of_an_older_release_needs_only_the_migrations_before_it(ada: Api) -> None:
+    more = {**MIGRATION, "migrations/002_add.ts": "export async function up() {}\n"}
+    send_as_designed(ada, "auth", "1.0.0", extra=MIGRATION)
+    send_as_designed(ada, "auth", "2.0.0", extra=more)
+
+    assert send_as_designed(ada, "auth", "1.0.1", extra=MIGRATION).status_code == 201
+    assert send_as_designed(ada, "auth", "1.0.0", extra=MIGRATION).status_code == 200
+    assert problem_code(send_as_designed(ada, "auth", "1.0.2")) == "invalid-package"
+    assert problem_code(send_as_designed(ada, "auth", "2.0.1", extra=MIGRATION)) == "invalid-package"
+
+
 def test_a_further_migration_is_welcome(ada: Api) -> None:
     send_as_designed(ada, "auth", "1.0.0", extra=MIGRATION)
     more = {**MIGRATION, "migrations/002_add.ts": "export async function up() {}\n"}

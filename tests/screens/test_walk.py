@@ -188,7 +188,9 @@ def test_updates_are_listed_staged_and_applied(
 
 
 @pytest.mark.parametrize("size", [(20, 5), (60, 20), (120, 40)])
-def test_every_section_survives_every_size_and_five_times_esc(walk: Callable[..., None], size: tuple[int, int]) -> None:
+def test_every_section_survives_every_size_and_five_times_esc(
+    walk: Callable[..., None], size: tuple[int, int]
+) -> None:
     async def steps(pilot: Pilot[Any]) -> None:
         for section in "1234":
             await pilot.press(section)

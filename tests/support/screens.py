@@ -29,7 +29,9 @@ async def settled(pilot: Pilot[Any]) -> None:
 
 
 @asynccontextmanager
-async def running_app(settings: Settings, clock: Any, *, size: tuple[int, int] = (120, 36)) -> AsyncIterator[Pilot[Any]]:
+async def running_app(
+    settings: Settings, clock: Any, *, size: tuple[int, int] = (120, 36)
+) -> AsyncIterator[Pilot[Any]]:
     """The app on a session of its own, started and settled."""
     async with open_session(settings, clock=clock) as session:
         app = DonkeyApp(session)

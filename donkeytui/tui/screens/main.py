@@ -32,7 +32,7 @@ from donkeytui.tui.widgets.one_line import OneLine
 from donkeytui.tui.widgets.status_line import StatusLine
 from registry_server.contract.problems import ProblemError
 
-SECTIONS = ("browse", "installed", "updates", "plan")
+_STAGE_WORDS = {"starter": "setting up", "feed": "syncing", "index": "indexing"}
 
 
 class MainScreen(Screen[None]):
@@ -201,11 +201,9 @@ class MainScreen(Screen[None]):
         if isinstance(event, Notice):
             self._say(event.text, is_warning=event.severity != "note")
         elif isinstance(event, StageStarted):
-            self._sync_words = {"starter": "setting up", "feed": "syncing", "index": "indexing"}.get(
-                event.stage, ""
-            )
+            self._sync_words = _STAGE_WORDS.get(event.stage, "")
         elif isinstance(event, StageAdvanced) and event.total:
-            self._sync_words = f"{self._sync_words.split(' ')[0]} {event.done} of {event.total}"
+            self._sync_words = f"{_STAGE_WORDS.get(event.stage, '')} {event.done} of {event.total}"
         self._redraw_frame()
 
     def on_operation_done(self, message: OperationDone) -> None:
