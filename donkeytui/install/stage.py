@@ -12,9 +12,9 @@ from donkeytui.install.fetch import Fetched
 from donkeytui.install.plan import InstallPlan
 from donkeytui.project.lockfile import Lockfile
 from donkeytui.project.tree import is_installed_path, tree_integrity
-from registry_server.contract.archive import Entry, read_package
+from registry_server.contract.archive import Entries, Entry, read_package
 from registry_server.contract.definition import Definition
-from registry_server.contract.problems import ArchiveUnsafe, InvalidPackage
+from registry_server.contract.problems import ArchiveUnsafe, InvalidPackage, PackageTooLarge
 from registry_server.contract.validation import check_package
 
 
@@ -46,7 +46,7 @@ def stage(plan: InstallPlan, fetched: Fetched) -> Staged:
 
 
 def _stage_one(name: str, version: str, data: bytes) -> StagedPlugin:
-    entries = read_package(data)
+    entries = _read(name, version, data)
     checked = check_package(entries)
     manifest, definition = checked.manifest, checked.definition
     if manifest is None or manifest.name != name or manifest.version != version:
@@ -72,6 +72,18 @@ def _stage_one(name: str, version: str, data: bytes) -> StagedPlugin:
         instructions=checked.framework_manifest.instructions,
         tree=tree_integrity({path: entry.data for path, entry in files.items()}),
     )
+
+
+def _read(name: str, version: str, data: bytes) -> Entries:
+    """The entries; what is wrong with the archive is told with whose it is."""
+    try:
+        return read_package(data)
+    except (ArchiveUnsafe, PackageTooLarge) as error:
+        raise type(error)(
+            f"the package of `{name}` {version} is refused: {error.problem.title}",
+            detail=error.problem.detail,
+            hint="nothing was changed; tell the registry's operator",
+        ) from error
 
 
 def _installed(entries: Mapping[str, Entry]) -> dict[str, Entry]:

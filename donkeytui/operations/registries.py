@@ -7,6 +7,7 @@ from pathlib import Path
 import tomlkit
 from msgspec import Struct
 from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import InlineTable
 
 from donkeytui.problems import ConfigInvalid
 from donkeytui.settings import EMBEDDED, Settings, check_alias, check_registry_url
@@ -43,7 +44,7 @@ def add_registry(settings: Settings, name: str, url: str, *, is_used: bool = Fal
         raise ConfigInvalid(f"there is a registry `{name}` already", hint=f"donkeytui registry remove {name}")
     document = _read(settings.config_path)
     tables = document.setdefault("registries", tomlkit.table(is_super_table=True))
-    table = tomlkit.table()
+    table = tomlkit.inline_table() if isinstance(tables, InlineTable) else tomlkit.table()
     table["url"] = address
     tables[name] = table
     if is_used:

@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from msgspec import Struct
 
+from donkeytui.catalogue import Catalogue, CatalogueDamaged
 from donkeytui.operations.sync import ensure_index
 from donkeytui.session import Session
 from registry_server.contract.wire import PluginDocument, Sort
@@ -78,17 +79,25 @@ def search(
     offset: int = 0,
     installed: Collection[str] = (),
 ) -> SearchPage:
-    """Blocking and quick (below a few ms). A damaged index is rebuilt on the way."""
+    """Blocking and quick (below a few ms).
+
+    A damaged index is rebuilt on the way; a damaged catalogue is thrown away for the next sync to make anew.
+    """
     started = session.ticks()
     query = _with_filters(parse_query(text), filters)
     try:
-        result = session.index.search(query, limit=limit, offset=offset, installed=installed)
-    except IndexDamaged:
-        ensure_index(session)
-        result = session.index.search(query, limit=limit, offset=offset, installed=installed)
+        try:
+            result = session.index.search(query, limit=limit, offset=offset, installed=installed)
+        except IndexDamaged:
+            ensure_index(session)
+            result = session.index.search(query, limit=limit, offset=offset, installed=installed)
+        hits = _hits(session, result)
+    except CatalogueDamaged:
+        session.catalogue.discard()
+        result, hits = SearchResult(names=(), total=0, stage=0), ()
     return SearchPage(
         query=query,
-        hits=_hits(session, result),
+        hits=hits,
         total=result.total,
         elapsed_ms=(session.ticks() - started) * 1000,
         is_corrected=result.stage > 0,
@@ -96,8 +105,18 @@ def search(
 
 
 def home(session: Session) -> Home:
-    """Featured, popular and recently updated plugins, and all categories with their counts."""
-    catalogue = session.catalogue
+    """Featured, popular and recently updated plugins, and all categories with their counts.
+
+    Empty when the catalogue is damaged; it is then thrown away, and the next sync makes it anew.
+    """
+    try:
+        return _home(session.catalogue)
+    except CatalogueDamaged:
+        session.catalogue.discard()
+        return Home(sections=(), categories=(), total=0)
+
+
+def _home(catalogue: Catalogue) -> Home:
     recent = catalogue.recently_updated(LISTING_MAX)
     sections = (
         Section(title="Featured", hits=_of(catalogue.featured(SECTION_SIZE))),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from donkeytui.problems import OfflineMissing
 from donkeytui.session import Session
+from registry_server.contract.foreign import clean
 from registry_server.contract.integrity import hex_digest
 from registry_server.contract.names import check_name, nearest_names
 from registry_server.contract.problems import PluginNotFound, VersionNotFound
@@ -52,7 +53,14 @@ def choose_release(document: PluginDocument, wanted: Requirement) -> Release:
                 hint=f"donkeytui info {document.name}",
             )
         version = best.text
-    return next(release for release in document.versions if release.version == version)
+    for release in document.versions:
+        if release.version == version:
+            return release
+    raise VersionNotFound(
+        f"`{document.name}` has no release",
+        detail=f"the catalogue calls `{clean(version, 80)}` its latest" if version else "",
+        hint="donkeytui sync",
+    )
 
 
 async def read_readme(session: Session, name: str, release: Release) -> str:

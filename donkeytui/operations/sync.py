@@ -15,7 +15,7 @@ from donkeytui.session import Session
 from registry_server.contract.foreign import clean
 from registry_server.contract.integrity import verify_integrity
 from registry_server.contract.names import is_name
-from registry_server.contract.problems import CursorGone, RegistryBusy
+from registry_server.contract.problems import CursorGone, RegistryBusy, RegistryDamaged, ServerError
 from registry_server.contract.wire import ChangePage, PluginDocument
 from registry_server.search.document import make_search_document
 from registry_server.search.index import IndexDamaged
@@ -98,7 +98,7 @@ async def refresh_if_stale(session: Session, report: Report = silent) -> None:
         return
     try:
         await sync(session, report)
-    except (RegistryUnreachable, UnexpectedResponse, RegistryBusy) as error:
+    except (RegistryUnreachable, UnexpectedResponse, RegistryBusy, ServerError, RegistryDamaged) as error:
         if state.synced_at is None:
             raise
         age = age_text(state.synced_at, session.clock())
@@ -162,15 +162,18 @@ async def _publish_starter(session: Session, report: Report) -> None:
 async def _follow(session: Session, client: "RegistryClient", report: Report) -> int:
     catalogue = session.catalogue
     changed = 0
-    if not catalogue.epoch():
-        changed += await _load_snapshot(session, client, report)
+    has_snapshot = not catalogue.epoch()
+    if has_snapshot:
+        changed = await _load_snapshot(session, client, report)
     while True:
         page = await _next_page(session, client)
         if page is None:
-            catalogue.discard()
+            if has_snapshot:
+                raise _malformed("its changes do not continue from its own snapshot")
+            has_snapshot = True
             changed = await _load_snapshot(session, client, report)
             continue
-        _check_page(page)
+        _check_page(page, since=catalogue.cursor())
         if page.changes or page.cursor != catalogue.cursor():
             changed += catalogue.apply(page.changes, epoch=page.epoch, cursor=page.cursor)
         if not page.has_more:
@@ -227,22 +230,23 @@ def _read_shard(data: bytes) -> list[PluginDocument]:
     except (zstandard.ZstdError, msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise _malformed(str(error)[:200]) from error
     for document in documents:
-        _check_document(document)
+        _check_name(document.name)
     return documents
 
 
-def _check_page(page: ChangePage) -> None:
+def _check_page(page: ChangePage, *, since: int) -> None:
+    if page.cursor < since or (page.has_more and page.cursor == since):
+        raise _malformed(f"its changes after {since} end at {page.cursor}")
     for change in page.changes:
-        if change.document is not None:
-            _check_document(change.document)
-            if change.document.name != change.name:
-                raise _malformed(f"a change of `{clean(change.name, 80)}` carries another plugin")
+        _check_name(change.name)
+        if change.document is not None and change.document.name != change.name:
+            raise _malformed(f"a change of `{clean(change.name, 80)}` carries another plugin")
 
 
-def _check_document(document: PluginDocument) -> None:
+def _check_name(name: str) -> None:
     """Names become folder names: what is not a name never enters the catalogue."""
-    if not is_name(document.name):
-        raise _malformed(f"`{clean(document.name, 80)}` is not a plugin name")
+    if not is_name(name):
+        raise _malformed(f"`{clean(name, 80)}` is not a plugin name")
 
 
 def _malformed(detail: str) -> UnexpectedResponse:

@@ -6,13 +6,16 @@ the server. `PluginDocument` is both the detail response and the unit of the fee
 """
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from registry_server.contract.problems import Finding
 
 Sort = Literal["downloads", "rating", "recent", "name", "relevance"]
+Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+"""What both ends can count to: JavaScript exactly, SQLite and the index in a column."""
+Moment = Annotated[datetime, Meta(tz=True)]
 
 
 class Wire(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -44,7 +47,7 @@ class Release(Wire, frozen=True, kw_only=True):
     version: str
     checksum: str
     """Integrity of the package, `sha256:<hex>`."""
-    size: int
+    size: Count
     """Bytes of the package as downloaded."""
     package_url: str
     """Path below the registry's base URL."""
@@ -52,7 +55,7 @@ class Release(Wire, frozen=True, kw_only=True):
     """Range of @donkeylabs/server."""
     engine: Engine = Engine()
     dependencies: ReleaseDependencies = ReleaseDependencies()
-    created_at: datetime
+    created_at: Moment
     description: str = ""
     """The author's words for this release, from CHANGELOG.md."""
     deprecated: bool = False
@@ -96,16 +99,16 @@ class PluginDocument(Wire, frozen=True, kw_only=True, omit_defaults=False):
     license: str = ""
     categories: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
-    downloads: int = 0
+    downloads: Count = 0
     rating: float = 0.0
     """Mean of the ratings, 0 without any."""
-    rating_count: int = 0
+    rating_count: Count = 0
     versions: tuple[Release, ...] = ()
     """Highest precedence first."""
     latest_version: str = ""
     """Highest release that is neither prerelease, yanked nor deprecated; failing that, the highest."""
-    created_at: datetime
-    updated_at: datetime
+    created_at: Moment
+    updated_at: Moment
     verified: bool = False
     featured: bool = False
 
@@ -247,7 +250,7 @@ class Owners(Wire, frozen=True, kw_only=True, omit_defaults=False):
 class Change(Wire, frozen=True, kw_only=True):
     """What the document of one plugin now is, or that it is gone (document None)."""
 
-    serial: int
+    serial: Count
     name: str
     document: PluginDocument | None = None
 
@@ -256,7 +259,7 @@ class ChangePage(Wire, frozen=True, kw_only=True, omit_defaults=False):
     epoch: str
     """Changes when a registry's history does (a restored backup): followers start over."""
     changes: tuple[Change, ...]
-    cursor: int
+    cursor: Count
     """Pass as `since` next time; applying a page twice changes nothing."""
     has_more: bool
 
@@ -264,17 +267,17 @@ class ChangePage(Wire, frozen=True, kw_only=True, omit_defaults=False):
 class Shard(Wire, frozen=True, kw_only=True, omit_defaults=False):
     digest: str
     """Integrity of the compressed bytes; also the last part of its URL."""
-    size: int
-    plugins: int
+    size: Count
+    plugins: Count
 
 
 class Snapshot(Wire, frozen=True, kw_only=True, omit_defaults=False):
     """The whole catalogue as content-addressed shards, standing for one serial."""
 
     epoch: str
-    serial: int
-    plugins: int
-    releases: int
+    serial: Count
+    plugins: Count
+    releases: Count
     shards: tuple[Shard, ...]
 
 

@@ -1,4 +1,4 @@
-"""Where a setting comes from: flag, then environment, then file, then default; and what does not fit is named."""
+"""Where a setting comes from: flag, environment, file, default, in this order; what does not fit is named."""
 
 from pathlib import Path
 

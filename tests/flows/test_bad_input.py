@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.builders import tree, write_project
+from registry_server.registry import open_registry
+from registry_server.store import changes, plugins
+from tests.support.builders import tree, write_plugin, write_project
 from tests.support.server import free_port, running_server
 from tests.support.tampering import tampering_proxy
 
@@ -87,6 +89,24 @@ def test_package_that_is_longer_than_announced_is_stopped(cli: Callable[..., Any
         refused(cli("install users --yes", DONKEYTUI_REGISTRY=url), 4, "larger than announced")
 
 
+@pytest.mark.usefixtures("untouched")
+def test_package_that_is_no_archive_is_stopped_though_its_digest_fits(
+    cli: Callable[..., Any], tmp_path: Path
+) -> None:
+    registry = open_registry(tmp_path / "data" / "registry")
+    integrity = registry.packages.put(b"this is no archive at all")
+    with registry.database.write() as connection:
+        users = plugins.plugin_id(connection, "users")
+        assert users is not None
+        connection.execute(
+            "UPDATE releases SET integrity = ?, size = 25 WHERE plugin_id = ?", (integrity, users)
+        )
+        changes.record(connection, users, registry.clock())
+    registry.close()
+
+    refused(cli("install users --yes"), 4, "the package of `users` 2.0.0 is refused")
+
+
 @pytest.mark.network
 @pytest.mark.usefixtures("untouched")
 def test_something_that_is_no_registry_is_recognised(cli: Callable[..., Any], server: Any) -> None:
@@ -97,8 +117,6 @@ def test_something_that_is_no_registry_is_recognised(cli: Callable[..., Any], se
 @pytest.mark.network
 @pytest.mark.usefixtures("untouched")
 def test_publish_without_a_token_is_refused(cli: Callable[..., Any], server: Any, tmp_path: Path) -> None:
-    from tests.support.builders import write_plugin
-
     folder = write_plugin(tmp_path / "newcomer", "newcomer")
 
     refused(cli(f"publish {folder}", DONKEYTUI_REGISTRY=server.url), 3, "needs a token", "DONKEYTUI_TOKEN")
