@@ -14,11 +14,23 @@ from typing import Any
 
 import msgspec
 
+from donkeytui.problems import CacheUnusable
 from registry_server.contract.names import lookalike_key
 from registry_server.contract.wire import Change, PluginDocument
 
 SCHEMA_VERSION = 1
 BUSY_SECONDS = 10.0
+_UNUSABLE = frozenset(
+    (
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_READONLY,
+    )
+)
+"""Errors of the place, not of the file: throwing the catalogue away would mend nothing."""
 _SCHEMA = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
     "CREATE TABLE plugins (name TEXT PRIMARY KEY, lookalike TEXT NOT NULL, serial INTEGER NOT NULL,"
@@ -198,7 +210,19 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _UNUSABLE:
+            raise _unusable(error) from error
         raise CatalogueDamaged(str(error)) from error
+    except OSError as error:
+        raise _unusable(error) from error
+
+
+def _unusable(error: Exception) -> CacheUnusable:
+    return CacheUnusable(
+        "the catalogue on this machine cannot be used",
+        detail=str(error),
+        hint="free its folder, or choose another one with DONKEYTUI_CACHE_DIR",
+    )
 
 
 def _row(change: Change) -> tuple[str, str, int, int, str, int, bytes | None]:

@@ -63,6 +63,12 @@ class ProjectNotWritable(ProblemError):
     code = "project-not-writable"
 
 
+class CacheUnusable(ProblemError):
+    """The folder of the cache cannot be read or written, or another process keeps it."""
+
+    code = "cache-unusable"
+
+
 class NotConfirmed(ProblemError):
     """A question could not be asked, or was answered with no."""
 

@@ -15,8 +15,14 @@ from donkeytui.session import Session
 from registry_server.contract.foreign import clean
 from registry_server.contract.integrity import verify_integrity
 from registry_server.contract.names import is_name
-from registry_server.contract.problems import CursorGone, RegistryBusy, RegistryDamaged, ServerError
-from registry_server.contract.wire import ChangePage, PluginDocument
+from registry_server.contract.problems import (
+    CursorGone,
+    RegistryBusy,
+    RegistryDamaged,
+    RouteNotFound,
+    ServerError,
+)
+from registry_server.contract.wire import ChangePage, PluginDocument, Shard
 from registry_server.search.document import make_search_document
 from registry_server.search.index import IndexDamaged
 
@@ -51,15 +57,14 @@ class CatalogueState(Struct, frozen=True, kw_only=True):
 async def sync(session: Session, report: Report = silent) -> SyncReport:
     """Fetches what changed since the last time; a damaged catalogue is made anew.
 
-    Raises `RegistryUnreachable`, `OfflineMissing`, `UnexpectedResponse` or `IntegrityMismatch`; the
-    catalogue then stays as it was.
+    Raises `RegistryUnreachable`, `OfflineMissing`, `UnexpectedResponse`, `IntegrityMismatch` or
+    `CacheUnusable`; the catalogue then stays as it was.
     """
     async with session.sync_lock:
         await _publish_starter(session, report)
         client = await session.client()
-        report(StageStarted(stage="feed", unit="plugins"))
         try:
-            changed = await _follow(session, client, report)
+            return await _sync_once(session, client, report)
         except CatalogueDamaged:
             report(
                 Notice(
@@ -69,18 +74,7 @@ async def sync(session: Session, report: Report = silent) -> SyncReport:
                 )
             )
             session.catalogue.discard()
-            changed = await _follow(session, client, report)
-        now = session.clock()
-        session.catalogue.confirm(now)
-        report(StageFinished(stage="feed"))
-        await session.in_thread(_follow_index, session, report)
-        return SyncReport(
-            registry=session.settings.registry.name,
-            plugins=session.catalogue.count(),
-            changed=changed,
-            cursor=session.catalogue.cursor(),
-            synced_at=now,
-        )
+            return await _sync_once(session, client, report)
 
 
 async def refresh_if_stale(session: Session, report: Report = silent) -> None:
@@ -159,6 +153,22 @@ async def _publish_starter(session: Session, report: Report) -> None:
     report(StageFinished(stage="starter"))
 
 
+async def _sync_once(session: Session, client: "RegistryClient", report: Report) -> SyncReport:
+    report(StageStarted(stage="feed", unit="plugins"))
+    changed = await _follow(session, client, report)
+    now = session.clock()
+    session.catalogue.confirm(now)
+    report(StageFinished(stage="feed"))
+    await session.in_thread(_follow_index, session, report)
+    return SyncReport(
+        registry=session.settings.registry.name,
+        plugins=session.catalogue.count(),
+        changed=changed,
+        cursor=session.catalogue.cursor(),
+        synced_at=now,
+    )
+
+
 async def _follow(session: Session, client: "RegistryClient", report: Report) -> int:
     catalogue = session.catalogue
     changed = 0
@@ -191,18 +201,29 @@ async def _next_page(session: Session, client: "RegistryClient") -> ChangePage |
 
 
 async def _load_snapshot(session: Session, client: "RegistryClient", report: Report) -> int:
+    try:
+        return await _load_once(session, client, report)
+    except RouteNotFound:
+        # A newer snapshot was written meanwhile, and parts of the one we read are gone.
+        return await _load_once(session, client, report)
+
+
+async def _load_once(session: Session, client: "RegistryClient", report: Report) -> int:
     snapshot = await client.snapshot()
     gate = asyncio.Semaphore(PARALLEL_SHARDS)
     documents: list[PluginDocument] = []
 
-    async def load(digest: str) -> None:
+    async def load(shard: Shard) -> None:
         async with gate:
-            data = await client.shard(digest)
-        verify_integrity(data, digest, what="a part of the catalogue")
-        documents.extend(await session.in_thread(_read_shard, data))
+            data = await client.shard(shard.digest)
+        verify_integrity(data, shard.digest, what="a part of the catalogue")
+        found = await session.in_thread(_read_shard, data)
+        if len(found) != shard.plugins:
+            raise _malformed(f"a part of it has {len(found)} plugins, {shard.plugins} were announced")
+        documents.extend(found)
         report(StageAdvanced(stage="feed", done=len(documents), total=snapshot.plugins))
 
-    await _all(load(shard.digest) for shard in snapshot.shards if shard.plugins)
+    await _all(load(shard) for shard in snapshot.shards if shard.plugins)
     documents.sort(key=lambda document: document.name)
     return session.catalogue.replace(documents, epoch=snapshot.epoch, cursor=snapshot.serial)
 

@@ -9,6 +9,7 @@ CHANGES = "/api/changes"
 SNAPSHOT = "/api/snapshot"
 SHARDS = "/api/snapshot/shards"
 HEALTH = "/healthz"
+READY = "/readyz"
 
 PAGE_LIMIT_MAX = 50
 CHANGES_PAGE_MAX = 500

@@ -2,6 +2,8 @@
 
 import base64
 import json
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -20,19 +22,32 @@ from registry_server.contract import routes
 from registry_server.contract.integrity import hex_digest
 from registry_server.contract.problems import InvalidRequest, PackageTooLarge, ProblemError
 from registry_server.contract.wire import (
+    CategoryCount,
+    ChangePage,
+    EntryListing,
     Health,
     ListQuery,
     Owners,
+    PluginDocument,
+    PluginPage,
+    PluginStats,
     PluginUpdate,
+    PublishReceipt,
+    RatingPage,
     RatingRequest,
+    RegistryStats,
+    Release,
+    Snapshot,
     Success,
     Wire,
     YankRequest,
 )
 from registry_server.http.auth import caller_of, registry_of
+from registry_server.http.openapi import openapi_document
 from registry_server.http.routing import (
     IMMUTABLE,
     PRIVATE,
+    REVALIDATE,
     Call,
     Reply,
     Route,
@@ -61,48 +76,147 @@ class PublishQuery(Wire, frozen=True, kw_only=True):
 
 
 def api_routes() -> list[BaseRoute]:
-    plugin, release = f"{routes.PLUGINS}/{{name}}", f"{routes.PLUGINS}/{{name}}/{{version}}"
-    table = [
-        Route(method="GET", path=routes.PLUGINS, call=_list, query=ListQuery, is_blocking=True),
-        Route(method="GET", path=plugin, call=_plugin),
-        Route(method="PUT", path=plugin, call=_update, body=PluginUpdate, is_blocking=True, cache=PRIVATE),
-        Route(method="GET", path=f"{plugin}/versions", call=_versions),
-        Route(method="GET", path=f"{plugin}/stats", call=_plugin_stats),
-        Route(method="GET", path=f"{plugin}/owners", call=_owners),
-        Route(method="GET", path=f"{plugin}/ratings", call=_ratings, query=Paging),
-        Route(
-            method="POST",
-            path=f"{plugin}/ratings",
-            call=_rate,
-            body=RatingRequest,
-            is_blocking=True,
-            cache=PRIVATE,
-        ),
-        Route(method="DELETE", path=f"{plugin}/ratings", call=_unrate, is_blocking=True, cache=PRIVATE),
-        Route(method="GET", path=f"{release}/download", call=_download, is_blocking=True, cache=IMMUTABLE),
-        Route(method="GET", path=f"{release}/readme", call=_readme, cache=IMMUTABLE),
-        Route(method="GET", path=f"{release}/files", call=_files, cache=IMMUTABLE),
-        Route(
-            method="GET", path=f"{release}/files/{{path:path}}", call=_file, is_blocking=True, cache=IMMUTABLE
-        ),
-        Route(
-            method="POST",
-            path=f"{release}/yank",
-            call=_yank,
-            body=YankRequest,
-            is_blocking=True,
-            cache=PRIVATE,
-        ),
-        Route(method="POST", path=f"{release}/unyank", call=_unyank, is_blocking=True, cache=PRIVATE),
-        Route(method="GET", path=routes.CATEGORIES, call=lambda call: browse.categories(call.registry)),
-        Route(method="GET", path=routes.STATS, call=lambda call: browse.registry_stats(call.registry)),
-        Route(method="GET", path=routes.CHANGES, call=_changes, query=ChangesQuery),
-        Route(method="GET", path=routes.SNAPSHOT, call=_snapshot, is_blocking=True),
-        Route(method="GET", path=f"{routes.SHARDS}/{{digest}}", call=_shard, cache=IMMUTABLE),
-        Route(method="GET", path=routes.HEALTH, call=_health, cache=PRIVATE),
-    ]
+    table = _table()
+    document = msgspec.json.encode(openapi_document(table, _PUBLISH, __version__))
+
+    def openapi(_: Call) -> Reply:
+        return Reply(body=document)
+
+    described = Route(method="GET", path="/api/openapi.json", call=openapi, summary="this description")
     publish_route = StarletteRoute(routes.PLUGINS, guarded(_publish), methods=["POST"])
-    return [publish_route, *(starlette_route(route) for route in table)]
+    return [publish_route, *(starlette_route(route) for route in (*table, described))]
+
+
+def documented_routes() -> list[Route]:
+    """What the documentation page lists."""
+    return [_PUBLISH, *_table()]
+
+
+def _table() -> list[Route]:
+    return [*_plugin_routes(), *_release_routes(), *_registry_routes()]
+
+
+def _plugin_routes() -> list[Route]:
+    plugin = f"{routes.PLUGINS}/{{name}}"
+    return [
+        _get(routes.PLUGINS, _list, "list or search plugins", PluginPage, query=ListQuery, is_blocking=True),
+        _get(plugin, _plugin, "everything about a plugin", PluginDocument),
+        _write(
+            "PUT", plugin, _update, "change what an owner may change without a release", body=PluginUpdate
+        ),
+        _get(f"{plugin}/versions", _versions, "its releases, highest first", list[Release]),
+        _get(f"{plugin}/stats", _plugin_stats, "its downloads a day", PluginStats),
+        _get(f"{plugin}/owners", _owners, "who may publish it", Owners),
+        _get(f"{plugin}/ratings", _ratings, "ratings and reviews, newest first", RatingPage, query=Paging),
+        _write("POST", f"{plugin}/ratings", _rate, "set your rating", body=RatingRequest),
+        _write("DELETE", f"{plugin}/ratings", _unrate, "take your rating back"),
+    ]
+
+
+def _release_routes() -> list[Route]:
+    release = f"{routes.PLUGINS}/{{name}}/{{version}}"
+    return [
+        Route(
+            method="GET",
+            path=f"{release}/download",
+            call=_download,
+            summary="the package",
+            media_type="application/gzip",
+            is_blocking=True,
+            cache=IMMUTABLE,
+        ),
+        Route(
+            method="GET",
+            path=f"{release}/readme",
+            call=_readme,
+            summary="its README",
+            media_type="text/markdown",
+            cache=IMMUTABLE,
+        ),
+        _get(f"{release}/files", _files, "what is in the package", list[EntryListing], cache=IMMUTABLE),
+        Route(
+            method="GET",
+            path=f"{release}/files/{{path:path}}",
+            call=_file,
+            summary="one file of the package",
+            media_type="application/octet-stream",
+            is_blocking=True,
+            cache=IMMUTABLE,
+        ),
+        _write("POST", f"{release}/yank", _yank, "hide it from new resolutions", body=YankRequest),
+        _write("POST", f"{release}/unyank", _unyank, "show it to new resolutions again"),
+    ]
+
+
+def _registry_routes() -> list[Route]:
+    return [
+        _get(
+            routes.CATEGORIES, _categories, "categories and how many plugins they have", list[CategoryCount]
+        ),
+        _get(routes.STATS, _stats, "counts of the whole registry", RegistryStats),
+        _get(routes.CHANGES, _changes, "the feed after a serial", ChangePage, query=ChangesQuery),
+        _get(routes.SNAPSHOT, _snapshot, "the whole catalogue as shards", Snapshot, is_blocking=True),
+        Route(
+            method="GET",
+            path=f"{routes.SHARDS}/{{digest}}",
+            call=_shard,
+            summary="one shard: documents, one a line, zstd",
+            media_type="application/zstd",
+            cache=IMMUTABLE,
+        ),
+        _get(routes.HEALTH, _health, "whether the server answers", Health, cache=PRIVATE),
+        _get(
+            routes.READY,
+            _ready,
+            "whether database, packages and index do",
+            Health,
+            cache=PRIVATE,
+            is_blocking=True,
+        ),
+    ]
+
+
+def _get(
+    path: str,
+    call: Callable[[Call], object],
+    summary: str,
+    response: Any,
+    *,
+    query: type[Struct] | None = None,
+    cache: str = REVALIDATE,
+    is_blocking: bool = False,
+) -> Route:
+    return Route(
+        method="GET",
+        path=path,
+        call=call,
+        summary=summary,
+        response=response,
+        query=query,
+        cache=cache,
+        is_blocking=is_blocking,
+    )
+
+
+def _write(
+    method: str,
+    path: str,
+    call: Callable[[Call], object],
+    summary: str,
+    *,
+    body: type[Struct] | None = None,
+) -> Route:
+    """Changes something: never cached, and off the loop."""
+    return Route(
+        method=method,
+        path=path,
+        call=call,
+        summary=summary,
+        response=Success,
+        body=body,
+        cache=PRIVATE,
+        is_blocking=True,
+    )
 
 
 def _list(call: Call) -> Struct:
@@ -210,9 +324,21 @@ def _shard(call: Call) -> Reply:
     )
 
 
-def _health(call: Call) -> Health:
-    browse.registry_stats(call.registry)
+def _categories(call: Call) -> object:
+    return browse.categories(call.registry)
+
+
+def _stats(call: Call) -> Struct:
+    return browse.registry_stats(call.registry)
+
+
+def _health(_: Call) -> Health:
     return Health(status="ok", version=__version__)
+
+
+def _ready(call: Call) -> Health:
+    browse.check_ready(call.registry)
+    return Health(status="ready", version=__version__)
 
 
 async def _publish(request: Request) -> Response:
@@ -234,6 +360,21 @@ async def _publish(request: Request) -> Response:
     receipt = await run_in_threadpool(publish.publish, registry, caller, archive, form)
     status = 201 if receipt.created else 200
     return Response(msgspec.json.encode(receipt), status, {"Cache-Control": PRIVATE}, "application/json")
+
+
+def _never(_: Call) -> object:
+    raise AssertionError("publishing reads its request itself")
+
+
+_PUBLISH = Route(
+    method="POST",
+    path=routes.PLUGINS,
+    call=_never,
+    summary="publish a release",
+    response=PublishReceipt,
+    query=PublishQuery,
+    status=201,
+)
 
 
 async def _drain(request: Request) -> None:

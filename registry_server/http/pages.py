@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 
 from registry_server.contract.problems import ProblemError, RouteNotFound
 from registry_server.contract.wire import ListQuery, PluginDocument, PluginPage, Sort
+from registry_server.http.api import documented_routes
 from registry_server.http.auth import registry_of
 from registry_server.http.problems import problem_of
 from registry_server.operations import browse
@@ -36,6 +37,7 @@ def page_routes() -> list[BaseRoute]:
         Route("/plugins/{name}", _page(_detail)),
         Route("/categories/{category}", _page(_category)),
         Route("/users/{user:path}", _page(_author)),
+        Route("/api/docs", _page(_docs)),
         Route("/static/style.css", _style),
     ]
 
@@ -54,6 +56,10 @@ def _page(render: Callable[[Request], str]) -> Callable[[Request], Awaitable[Res
 
 def _render(template: str, **values: object) -> str:
     return _environment.get_template(template).render(**values)
+
+
+def _docs(_: Request) -> str:
+    return _render("docs.html", routes=documented_routes())
 
 
 def _home(request: Request) -> str:

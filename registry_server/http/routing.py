@@ -57,6 +57,11 @@ class Route(Struct, frozen=True, kw_only=True):
     path: str
     call: Callable[[Call], object]
     """Gives a Struct or a list of them (sent as JSON), or a `Reply`."""
+    summary: str
+    response: Any = None
+    """What the JSON is an encoding of; None for other media types."""
+    media_type: str = "application/json"
+    """Of a successful answer, for the documentation."""
     query: type[Struct] | None = None
     body: type[Struct] | None = None
     status: int = 200

@@ -151,6 +151,15 @@ def plugin_stats(registry: Registry, name: str) -> PluginStats:
     )
 
 
+def check_ready(registry: Registry) -> None:
+    """Asks database, package store and index; raises what keeps them from answering."""
+    connection = registry.database.read()
+    newest = plugins.newest_integrity(connection)
+    if newest is not None:
+        registry.packages.get(newest)
+    follow_feed(registry)
+
+
 def _search(registry: Registry, query: ListQuery) -> tuple[list[PluginSummary], int]:
     parsed = _with_filters(parse_query(query.q), query)
     follow_feed(registry)

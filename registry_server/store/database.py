@@ -35,10 +35,14 @@ class Database:
         self._is_closed = False
         with translated():
             self._writer = self._connect()
-            self._use_wal()
-            self._writer.execute("PRAGMA synchronous=FULL")
-            self._writer.execute("PRAGMA foreign_keys=ON")
-            self._migrate()
+            try:
+                self._use_wal()
+                self._writer.execute("PRAGMA synchronous=FULL")
+                self._writer.execute("PRAGMA foreign_keys=ON")
+                self._migrate()
+            except BaseException:
+                self._writer.close()
+                raise
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(

@@ -155,6 +155,12 @@ def published_integrity(connection: Connection, plugin: int, version: str) -> st
     return row["integrity"] if row else None
 
 
+def newest_integrity(connection: Connection) -> str | None:
+    """Of the package published last; None in an empty registry."""
+    row = connection.execute("SELECT integrity FROM releases ORDER BY id DESC LIMIT 1").fetchone()
+    return row["integrity"] if row else None
+
+
 def find_release(connection: Connection, name: str, version: str) -> StoredRelease | None:
     row = connection.execute(
         "SELECT plugin_id, integrity, size, readme, files FROM releases"

@@ -919,7 +919,7 @@ def test_a_wrong_method_says_which_ones_work(shelf: Api, method: str, path: str,
     assert set(answer.headers["allow"].split(", ")) == allowed
 
 
-ANY_OF_THEM = ["/api/plugins", "/api/plugins?q=a", "/api/plugins/auth", "/api/changes", "/healthz", DOWNLOAD]
+ANY_OF_THEM = ["/api/plugins", "/api/plugins?q=a", "/api/plugins/auth", "/api/changes", "/readyz", DOWNLOAD]
 
 
 def break_database(registry: Registry) -> None:
