@@ -50,6 +50,9 @@ READ_ENDPOINTS = [
     ("/api/changes", "application/json", REVALIDATE),
     ("/api/snapshot", "application/json", REVALIDATE),
     ("/healthz", "application/json", "no-store"),
+    ("/readyz", "application/json", "no-store"),
+    ("/api/openapi.json", "application/json", REVALIDATE),
+    ("/api/docs", "text/html; charset=utf-8", REVALIDATE),
 ]
 PATHS = [path for path, _, _ in READ_ENDPOINTS]
 

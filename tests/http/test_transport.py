@@ -321,7 +321,7 @@ def test_an_embedded_registry_closes_when_the_block_fails(tmp_path: Path) -> Non
             async with running(tmp_path, FixedClock()) as embedded:
                 raise KeyError("the block's own fault")
         async with client(embedded.app) as http:
-            return (await http.get("/healthz")).status_code
+            return (await http.get("/readyz")).status_code
 
     assert run(test) == 503
 

@@ -209,6 +209,18 @@ def test_a_recovery_that_the_disk_refuses_is_a_problem_and_can_be_had_again(
     assert tree(root) == scene.after
 
 
+def test_a_folder_made_anew_after_the_kill_is_not_taken_for_the_old_one(scene: Scene, tmp_path: Path) -> None:
+    root = scene.copy(tmp_path / "shop")
+    with pytest.raises(Killed):
+        scene.commit(root, StopAfter(calls_of(scene, tmp_path / "other").index("move stale") + 1, "after"))
+    (root / PLUGINS / "stale").mkdir()
+    (root / PLUGINS / "stale" / "index.ts").write_text("// begun anew\n")
+
+    finish(root)
+
+    assert tree(root) == {**scene.after, f"{PLUGINS}/stale/index.ts": b"// begun anew\n"}
+
+
 def test_leftovers_of_a_transaction_that_never_committed_are_removed(scene: Scene, tmp_path: Path) -> None:
     root = scene.copy(tmp_path / "shop")
     with pytest.raises(Killed):

@@ -360,7 +360,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(
     st.lists(st.tuples(PIECES, st.text(max_size=3)).map("".join), max_size=14).map("".join),
     st.integers(-1, 30),

@@ -18,7 +18,7 @@ def tampering_proxy(upstream: str, tamper: Tamper) -> Iterator[str]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             try:
-                with urllib.request.urlopen(upstream + self.path) as response:
+                with urllib.request.urlopen(upstream + self.path) as response:  # noqa: S310
                     status, headers, body = response.status, response.headers, response.read()
             except urllib.error.HTTPError as error:
                 status, headers, body = error.code, error.headers, error.read()
