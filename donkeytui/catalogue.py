@@ -6,6 +6,7 @@ A plugin that is gone keeps a row without a document, so that the search index c
 """
 
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -14,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from donkeytui.problems import CacheUnusable
+from donkeytui.problems import CacheUnusable, CatalogueDamaged
 from registry_server.contract.names import lookalike_key
 from registry_server.contract.wire import Change, PluginDocument
 
@@ -46,16 +47,15 @@ _decoder = msgspec.json.Decoder(PluginDocument)
 _encoder = msgspec.json.Encoder(order="sorted")
 
 
-class CatalogueDamaged(Exception):
-    """The file is not a catalogue that can be used; sync it anew."""
-
-
 class Catalogue:
-    """The catalogue of one registry in one file; safe between processes, one thread at a time."""
+    """The catalogue of one registry in one file; safe between processes and between threads."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._connection: sqlite3.Connection | None = None
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._generation = 0
+        """Raised when the file is thrown away: connections of before must not be used again."""
 
     @property
     def _path(self) -> Path:
@@ -141,9 +141,9 @@ class Catalogue:
             self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._generation += 1
+        while self._connections:
+            self._connections.pop().close()
 
     def _documents(self, where: str, limit: int, offset: int = 0) -> list[PluginDocument]:
         query = f"SELECT document FROM plugins WHERE document IS NOT NULL AND {where} LIMIT ? OFFSET ?"  # noqa: S608
@@ -153,7 +153,7 @@ class Catalogue:
         try:
             return _decoder.decode(data)
         except msgspec.MsgspecError as error:
-            raise CatalogueDamaged(str(error)) from error
+            raise damaged(str(error)) from error
 
     def _meta(self, key: str) -> str:
         rows = self._read("SELECT value FROM meta WHERE key = ?", (key,))
@@ -177,10 +177,14 @@ class Catalogue:
             connection.execute("COMMIT")
 
     def _open(self) -> sqlite3.Connection:
-        if self._connection is None:
+        """This thread's connection."""
+        if getattr(self._local, "generation", None) != self._generation:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._connection = _connect(self._path)
-        return self._connection
+            self._local.connection = _connect(self._path)
+            self._local.generation = self._generation
+            self._connections.append(self._local.connection)
+        connection: sqlite3.Connection = self._local.connection
+        return connection
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -188,7 +192,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version not in (0, SCHEMA_VERSION):
-            raise CatalogueDamaged(f"schema {version}")
+            raise damaged(f"it has schema {version}")
         if version == 0:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("BEGIN IMMEDIATE")
@@ -212,9 +216,15 @@ def _translated() -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _UNUSABLE:
             raise _unusable(error) from error
-        raise CatalogueDamaged(str(error)) from error
+        raise damaged(str(error)) from error
     except OSError as error:
         raise _unusable(error) from error
+
+
+def damaged(detail: str) -> CatalogueDamaged:
+    return CatalogueDamaged(
+        "the catalogue on this machine is damaged", detail=detail, hint="donkeytui sync makes it anew"
+    )
 
 
 def _unusable(error: Exception) -> CacheUnusable:

@@ -93,6 +93,13 @@ class UnexpectedResponse(ProblemError):
     exit_status = 3
 
 
+class CatalogueDamaged(ProblemError):
+    """The local mirror cannot be used; most operations throw it away and sync anew."""
+
+    code = "catalogue-damaged"
+    exit_status = 3
+
+
 class OfflineMissing(ProblemError):
     """Offline, and what is needed is not on this machine."""
 

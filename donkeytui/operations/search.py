@@ -4,8 +4,9 @@ from collections.abc import Collection
 
 from msgspec import Struct
 
-from donkeytui.catalogue import Catalogue, CatalogueDamaged
+from donkeytui.catalogue import Catalogue
 from donkeytui.operations.sync import ensure_index
+from donkeytui.problems import CatalogueDamaged
 from donkeytui.session import Session
 from registry_server.contract.wire import PluginDocument, Sort
 from registry_server.search.index import IndexDamaged, SearchResult

@@ -1,5 +1,6 @@
 """Everything about one plugin: its document from the catalogue, its README from the registry or the cache."""
 
+import contextlib
 import secrets
 from pathlib import Path
 
@@ -99,4 +100,5 @@ def _keep(path: Path, text: str) -> None:
         temporary.write_text(text, "utf-8", "surrogatepass")
         temporary.replace(path)
     except (OSError, UnicodeError):
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from donkeytui.catalogue import CatalogueDamaged
 from donkeytui.events import Notice, Report, StageAdvanced, StageFinished, StageStarted, silent
-from donkeytui.problems import OfflineMissing, RegistryUnreachable, UnexpectedResponse
+from donkeytui.problems import CatalogueDamaged, OfflineMissing, RegistryUnreachable, UnexpectedResponse
 from donkeytui.session import Session
 from registry_server.contract.foreign import clean
 from registry_server.contract.integrity import verify_integrity

@@ -29,17 +29,22 @@ def clean(text: str, limit: int = 2000, *, multiline: bool = False) -> Foreign:
         return Foreign(cut if len(cut) <= limit else cut[: limit - 1] + "…")
     cut = unicodedata.normalize("NFC", cut.replace("\r\n", "\n").replace("\r", "\n"))
     kept: list[str] = []
-    marks = 0
+    marks, base = 0, ""
     for character in cut:
-        shown = _shown(character, multiline, kept[-1] if kept else "")
-        marks = marks + 1 if unicodedata.combining(character) else 0
+        shown = _shown(character, multiline, base)
+        if unicodedata.category(character).startswith("M"):
+            marks += 1
+        elif shown:
+            marks, base = 0, base if character in _JOINERS else shown
         if shown and marks <= COMBINING_MAX:
             kept.append(shown)
-    result = "".join(kept)
+    # What was left out may have stood between a letter and its mark.
+    result = unicodedata.normalize("NFC", "".join(kept))
     return Foreign(result if len(result) <= limit else result[: limit - 1] + "…")
 
 
-def _shown(character: str, multiline: bool, before: str) -> str:
+def _shown(character: str, multiline: bool, base: str) -> str:
+    """The stand-in for `character`, which follows the letter or sign `base` and perhaps its marks."""
     if character == "\n":
         return "\n" if multiline else " "
     if character == "\t":
@@ -51,7 +56,7 @@ def _shown(character: str, multiline: bool, before: str) -> str:
         return "\u2421"
     if character in _JOINERS:
         # Only between characters of scripts (or emoji) that join; elsewhere it hides text.
-        return character if before and ord(before) > 0x2FF else ""
+        return character if base and ord(base[0]) > 0x2FF else ""
     if character in _BIDI or unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
         return _REPLACEMENT
     return character

@@ -338,11 +338,18 @@ def test_a_readme_is_text_with_markup_and_nothing_else(api: Api, publish: Publis
         "/plugins/%3Cscript%3Ealert(1)",
         "/categories/%3Cscript%3Ealert(1)",
         "/users/%3Cscript%3Ealert(1)",
-        "/plugins?x=%22%3E%3Cscript%3E&page=1",
     ],
 )
 def test_what_the_address_says_is_escaped(api: Api, publish: Publish, path: str) -> None:
+    publish("auth")
+
+    assert_harmless(api.get(path))
+
+
+def test_what_the_address_says_is_escaped_in_the_link_to_the_next_page(api: Api, publish: Publish) -> None:
     for number in range(21):
         publish(f"plugin{number}")
 
-    assert_harmless(api.get(path))
+    page = assert_harmless(api.get("/plugins?x=%22%3E%3Cscript%3E&page=1"))
+
+    assert [link for link in page.links if link.startswith("?")] == ["?x=%22%3E%3Cscript%3E&page=2"]
