@@ -73,8 +73,7 @@ class _Exchange(httpx.AsyncByteStream):
         self._is_closed.set()
         if self._task is not None:
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait({self._task})  # not `await task`: the caller's own cancellation must get out
 
     async def _run(self) -> None:
         try:

@@ -12,15 +12,17 @@ from donkeytui.events import Notice, Report, StageAdvanced, StageFinished, Stage
 from donkeytui.problems import CatalogueDamaged, OfflineMissing, RegistryUnreachable, UnexpectedResponse
 from donkeytui.session import Session
 from registry_server.contract.foreign import clean
-from registry_server.contract.integrity import verify_integrity
+from registry_server.contract.integrity import check_integrity_text, verify_integrity
 from registry_server.contract.names import is_name
 from registry_server.contract.problems import (
     CursorGone,
+    ProblemError,
     RegistryBusy,
     RegistryDamaged,
     RouteNotFound,
     ServerError,
 )
+from registry_server.contract.versions import parse_version
 from registry_server.contract.wire import ChangePage, PluginDocument, Shard
 from registry_server.search.document import make_search_document
 from registry_server.search.index import IndexDamaged
@@ -250,7 +252,7 @@ def _read_shard(data: bytes) -> list[PluginDocument]:
     except (zstandard.ZstdError, msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise _malformed(str(error)[:200]) from error
     for document in documents:
-        _check_name(document.name)
+        _check_document(document)
     return documents
 
 
@@ -259,8 +261,25 @@ def _check_page(page: ChangePage, *, since: int) -> None:
         raise _malformed(f"its changes after {since} end at {page.cursor}")
     for change in page.changes:
         _check_name(change.name)
-        if change.document is not None and change.document.name != change.name:
+        if change.document is None:
+            continue
+        _check_document(change.document)
+        if change.document.name != change.name:
             raise _malformed(f"a change of `{clean(change.name, 80)}` carries another plugin")
+
+
+def _check_document(document: PluginDocument) -> None:
+    """What everything that reads the catalogue relies on."""
+    _check_name(document.name)
+    versions = [release.version for release in document.versions]
+    try:
+        for release in document.versions:
+            parse_version(release.version)
+            check_integrity_text(release.checksum)
+    except ProblemError as error:
+        raise _malformed(f"`{document.name}`: {clean(error.problem.title, 200)}") from error
+    if len(set(versions)) != len(versions) or (versions and document.latest_version not in versions):
+        raise _malformed(f"`{document.name}` has a wrong list of releases")
 
 
 def _check_name(name: str) -> None:

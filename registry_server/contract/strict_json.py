@@ -6,6 +6,7 @@ asks. A manifest or a lockfile that two programs read differently is an attack, 
 
 import json
 import re
+from collections import Counter
 from typing import NoReturn
 
 JSON_MAX_BYTES = 1 << 20
@@ -23,7 +24,7 @@ def load_strict(data: bytes | str, max_bytes: int = JSON_MAX_BYTES) -> object:
     """The decoded value.
 
     Raises `StrictJsonError` for more than `max_bytes`, bad UTF-8, bad JSON, a key twice in one object,
-    NaN or Infinity, and nesting beyond `DEPTH_MAX`.
+    NaN or Infinity, half a surrogate pair, and nesting beyond `DEPTH_MAX`.
     """
     if len(data) > max_bytes:
         raise StrictJsonError(f"is larger than {max_bytes} bytes")
@@ -31,7 +32,10 @@ def load_strict(data: bytes | str, max_bytes: int = JSON_MAX_BYTES) -> object:
     if _depth(text) > DEPTH_MAX:
         raise StrictJsonError(f"is nested deeper than {DEPTH_MAX}")
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        if "\\u" in text or not isinstance(data, bytes):
+            _refuse_halves(value)
+        return value
     except json.JSONDecodeError as error:
         raise StrictJsonError(f"is not JSON: {error.msg} at line {error.lineno}") from error
     except ValueError as error:
@@ -59,10 +63,18 @@ def _depth(text: str) -> int:
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"has the key `{twice[:80]}` twice")
+        counts = Counter(key for key, _ in pairs)
+        twice = next(key for key, count in counts.items() if count > 1)
+        raise ValueError(f"has the key `{json.dumps(twice[:80])[1:-1]}` twice")
     return result
+
+
+def _refuse_halves(value: object) -> None:
+    """Half a surrogate pair can be escaped into JSON, and written nowhere afterwards."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("has half a surrogate pair, which is no character") from error
 
 
 def _refuse_constant(name: str) -> NoReturn:

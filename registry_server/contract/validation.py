@@ -167,7 +167,8 @@ def _check_definition(text: str, manifest: Manifest | None) -> tuple[Definition 
     ]
     if len(reading.definitions) == 1:
         definition = reading.definitions[0]
-        return definition, [*findings, *_judge_definition(definition, manifest)]
+        unread = frozenset(fault.about for fault in reading.faults)
+        return definition, [*findings, *_judge_definition(definition, manifest, unread=unread)]
     if reading.definitions:
         lines = ", ".join(str(definition.line) for definition in reading.definitions)
         findings.append(
@@ -191,14 +192,19 @@ def _check_definition(text: str, manifest: Manifest | None) -> tuple[Definition 
     return None, findings
 
 
-def _judge_definition(definition: Definition, manifest: Manifest | None) -> Iterator[Finding]:
+def _judge_definition(
+    definition: Definition, manifest: Manifest | None, *, unread: frozenset[str]
+) -> Iterator[Finding]:
+    """`unread` are the parts a fault tells of already; nothing can be said about them."""
     line = definition.line
-    if not definition.has_service:
+    if "definition" in unread:
+        return
+    if not definition.has_service and "service" not in unread:
         yield _finding(
             "error", "service-missing", "the definition has no `service`", path=ENTRY_POINT, line=line
         )
     wanted = f"{_camel(definition.name)}Plugin"
-    if definition.export_name != wanted:
+    if definition.export_name != wanted and "name" not in unread:
         yield _finding(
             "warning",
             "export-name",
@@ -208,7 +214,7 @@ def _judge_definition(definition: Definition, manifest: Manifest | None) -> Iter
         )
     if manifest is None:
         return
-    if definition.name != manifest.name:
+    if definition.name != manifest.name and "name" not in unread:
         yield _finding(
             "error",
             "name-differs",
@@ -217,6 +223,11 @@ def _judge_definition(definition: Definition, manifest: Manifest | None) -> Iter
             line=line,
             hint="the folder, the package and the definition must have one name, or migrations never run",
         )
+    if "dependencies" not in unread:
+        yield from _judge_dependencies(definition, manifest)
+
+
+def _judge_dependencies(definition: Definition, manifest: Manifest) -> Iterator[Finding]:
     used, declared = set(definition.dependencies), set(manifest.plugins)
     for name in sorted(used - declared):
         yield _finding(
@@ -224,7 +235,7 @@ def _judge_definition(definition: Definition, manifest: Manifest | None) -> Iter
             "dependency-undeclared",
             f"the definition needs `{name}`, package.json does not",
             path=ENTRY_POINT,
-            line=line,
+            line=definition.line,
             hint=f'add "{name}": "^1.0.0" to donkeylabs.plugins',
         )
     for name in sorted(declared - used):

@@ -184,7 +184,7 @@ def _check_rights(registry: Registry, caller: Caller, manifest: Manifest) -> Non
 
 def _check_name_free(connection: Connection, name: str) -> None:
     taken = plugins.name_of_lookalike(connection, name)
-    if taken is not None:
+    if taken not in (None, name):  # `name` itself: somebody published it a moment ago
         raise NameTaken(
             f"`{name}` is too close to `{taken}`",
             detail="names that differ only in case and dashes are one name, and the first published keeps it",

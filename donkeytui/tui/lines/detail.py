@@ -129,6 +129,10 @@ def _framework_line(release: Release, framework: Version | None) -> Line:
     base = (span("  @donkeylabs/server "), span(release.framework, "dim"))
     if framework is None:
         return base
+    try:
+        parse_range(release.framework)
+    except ProblemError:
+        return (*base, span("  ! not a version range", "warn"))
     if parse_range(release.framework).allows(framework, include_prerelease=True):
         return (*base, span(f"  ✓ this project has {framework.text}", "good"))
     return (*base, span(f"  ✗ this project has {framework.text}", "bad"))
