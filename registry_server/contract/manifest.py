@@ -69,7 +69,7 @@ class ManifestReading(Struct, frozen=True):
 def read_manifest(data: bytes) -> ManifestReading:
     """The manifest in `data`, None when name or version cannot be told, and everything wrong with it."""
     try:
-        document = load_strict(data)
+        document = load_strict(data, refuses_halves=True)
     except StrictJsonError as error:
         return ManifestReading(None, (_error("manifest-unreadable", f"package.json {error}"),))
     if not isinstance(document, dict):
@@ -109,7 +109,7 @@ def read_framework_manifest(data: bytes) -> tuple[FrameworkManifest, tuple[Findi
     """`manifest.json` as far as we use it; faults are findings, and what is unreadable is left out."""
     reader = _Reader(FRAMEWORK_MANIFEST_PATH)
     try:
-        document = load_strict(data)
+        document = load_strict(data, refuses_halves=True)
     except StrictJsonError as error:
         finding = _error("manifest-unreadable", f"manifest.json {error}", FRAMEWORK_MANIFEST_PATH)
         return FrameworkManifest(), (finding,)

@@ -20,11 +20,14 @@ class StrictJsonError(ValueError):
     """The text is not strict JSON; the message is a clause for a person, without the file's name."""
 
 
-def load_strict(data: bytes | str, max_bytes: int = JSON_MAX_BYTES) -> object:
+def load_strict(
+    data: bytes | str, max_bytes: int = JSON_MAX_BYTES, *, refuses_halves: bool = False
+) -> object:
     """The decoded value.
 
     Raises `StrictJsonError` for more than `max_bytes`, bad UTF-8, bad JSON, a key twice in one object,
-    NaN or Infinity, half a surrogate pair, and nesting beyond `DEPTH_MAX`.
+    NaN or Infinity, nesting beyond `DEPTH_MAX` and, with `refuses_halves`, half a surrogate pair: it
+    can be escaped into JSON, and be written nowhere afterwards.
     """
     if len(data) > max_bytes:
         raise StrictJsonError(f"is larger than {max_bytes} bytes")
@@ -33,7 +36,7 @@ def load_strict(data: bytes | str, max_bytes: int = JSON_MAX_BYTES) -> object:
         raise StrictJsonError(f"is nested deeper than {DEPTH_MAX}")
     try:
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
-        if "\\u" in text or not isinstance(data, bytes):
+        if refuses_halves:
             _refuse_halves(value)
         return value
     except json.JSONDecodeError as error:
@@ -70,7 +73,6 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _refuse_halves(value: object) -> None:
-    """Half a surrogate pair can be escaped into JSON, and written nowhere afterwards."""
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:

@@ -60,8 +60,6 @@ def test_any_text_is_read_as_json_has_it_or_refused(data: str | bytes) -> None:
         (b'{"a": NaN}', "has the value NaN, which is not JSON"),
         (b"[Infinity]", "has the value Infinity, which is not JSON"),
         (b"[-Infinity]", "has the value -Infinity, which is not JSON"),
-        (b'"\\ud800"', "has half a surrogate pair, which is no character"),
-        (b'{"\\udc00x": 1}', "has half a surrogate pair, which is no character"),
         (b"", "is not JSON: Expecting value at line 1"),
         (b'{"a":\n}', "is not JSON: Expecting value at line 2"),
         (b"{'a': 1}", "is not JSON: Expecting property name enclosed in double quotes at line 1"),
@@ -78,8 +76,15 @@ def test_what_is_refused(data: bytes, clause: str) -> None:
     assert fault(data).startswith(clause)
 
 
+@pytest.mark.parametrize("text", ['"\\ud800"', '{"\\udc00x": 1}', '[{"a": "\\ude80\\ud83d"}]', '"\udc80"'])
+def test_half_a_surrogate_pair_is_refused_where_asked(text: str) -> None:
+    with pytest.raises(StrictJsonError, match="half a surrogate pair"):
+        load_strict(text, refuses_halves=True)
+    assert load_strict(text)
+
+
 def test_a_whole_surrogate_pair_is_a_character() -> None:
-    assert load_strict(b'"\\ud83d\\ude80"') == "🚀"
+    assert load_strict(b'"\\ud83d\\ude80"', refuses_halves=True) == "🚀"
 
 
 def test_size_is_bounded() -> None:
