@@ -107,7 +107,7 @@ def serve_command(call: Call, data: str | None, host: str, port: int) -> None:
     from registry_server.http.serve import serve
     from registry_server.registry import open_registry
 
-    folder = _folder(call, data)
+    folder = _existing(call, data)
     registry = open_registry(folder)
 
     def on_ready() -> None:
@@ -189,16 +189,20 @@ def _folder(call: Call, data: str | None) -> Path:
     return folder
 
 
-def _with_registry(call: Call, data: str | None, use: Callable[[Any], Any]) -> Any:
-    """The result of `use` on an existing registry; a typing mistake must not make a new one."""
-    from registry_server.registry import open_registry
-
+def _existing(call: Call, data: str | None) -> Path:
     folder = _folder(call, data)
     if not (folder / "registry.sqlite").is_file():
         raise InvalidRequest(
             f"there is no registry in {folder}", hint=f"registry-server init --data {folder}"
         )
-    registry = open_registry(folder)
+    return folder
+
+
+def _with_registry(call: Call, data: str | None, use: Callable[[Any], Any]) -> Any:
+    """The result of `use` on an existing registry; a typing mistake must not make a new one."""
+    from registry_server.registry import open_registry
+
+    registry = open_registry(_existing(call, data))
     try:
         return use(registry)
     finally:

@@ -91,9 +91,9 @@ class Output:
         """Several lines of foreign text."""
         self.streams.stdout.write(clean(text, 1_000_000, multiline=True).rstrip("\n") + "\n")
 
-    def result(self, data: object) -> None:
+    def result(self, data: object, *, is_ok: bool = True) -> None:
         """The one JSON object of `--json`. ASCII, so that no terminal can be addressed through it."""
-        self._envelope({"ok": True, "data": data, "problem": None})
+        self._envelope({"ok": is_ok, "data": data, "problem": None})
 
     def json_problem(self, problem: Problem) -> None:
         self._envelope({"ok": False, "data": None, "problem": problem})

@@ -250,7 +250,9 @@ def _lay_out_files(plan: InstallPlan, staged: Staged, folder: Path, disk: Disk) 
     if LOCKFILE_NAME in texts:
         texts[LOCKFILE_NAME] = render_lockfile(staged.lockfile)
     for number, path in enumerate(sorted(texts, key=lambda path: (path == LOCKFILE_NAME, path))):
+        _refuse_links(Path(plan.root), Path(plan.root) / path)
         disk.write(folder / "files" / str(number), texts[path].encode("utf-8", "surrogateescape"))
+        disk.copy_mode(Path(plan.root) / path, folder / "files" / str(number))
         swaps.append(FileSwap(path=path, staged=str(number)))
         before = read_text(Path(plan.root), path)
         if before.integrity:

@@ -23,6 +23,11 @@ class Disk:
     def make_executable(self, path: Path) -> None:
         path.chmod(0o755)
 
+    def copy_mode(self, source: Path, target: Path) -> None:
+        """`target` gets the permissions of `source`, when there is one."""
+        if source.exists():
+            target.chmod(source.stat().st_mode & 0o777)
+
     def move(self, source: Path, target: Path) -> None:
         """Within one file system; replaces a file, never a folder with contents."""
         source.replace(target)

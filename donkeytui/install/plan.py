@@ -22,6 +22,8 @@ from registry_server.contract.problems import InvalidPackage
 from registry_server.contract.versions import parse_version
 from registry_server.contract.wire import Release
 
+_COPY = "a copy stays in .donkeylabs until the next change"
+
 Kind = Literal["install", "update", "downgrade", "remove", "keep"]
 
 
@@ -120,7 +122,7 @@ def make_plan(
     local edits, and over folders that the lockfile does not know.
     Raises `PluginEdited` or `FolderTaken` when it is not given and files of the user would be lost.
     """
-    steps = _steps(snapshot, wanted)
+    steps = _steps(snapshot, wanted, is_forced=is_forced)
     touched = [step for step in steps if step.kind != "keep"]
     if not is_forced:
         _check_edits(snapshot, touched)
@@ -146,9 +148,10 @@ def make_plan(
     )
 
 
-def _steps(snapshot: ProjectSnapshot, wanted: Mapping[str, Wanted]) -> list[Step]:
+def _steps(snapshot: ProjectSnapshot, wanted: Mapping[str, Wanted], *, is_forced: bool) -> list[Step]:
+    """Sorted by name. Forced, a plugin with the user's edits is installed afresh, at its own release."""
     steps: list[Step] = []
-    missing = set(snapshot.missing())
+    missing, edited = set(snapshot.missing()), set(snapshot.edited())
     for name in sorted({*wanted, *snapshot.lockfile.plugins}):
         locked, goal = snapshot.lockfile.plugins.get(name), wanted.get(name)
         if goal is None:
@@ -156,6 +159,8 @@ def _steps(snapshot: ProjectSnapshot, wanted: Mapping[str, Wanted]) -> list[Step
             steps.append(Step(kind="remove", name=name, before=locked.version))
             continue
         kind = _kind(locked, goal.release, is_missing=name in missing)
+        if kind == "keep" and is_forced and name in edited:
+            kind = "install"
         before = locked.version if locked and name not in missing else ""
         steps.append(Step(kind=kind, name=name, before=before, after=goal.release.version, why=goal.why))
     return steps
@@ -184,7 +189,7 @@ def _check_edits(snapshot: ProjectSnapshot, touched: list[Step]) -> None:
             raise FolderTaken(
                 f"{snapshot.plugins_root}/{step.name} is in the way",
                 detail=f"the folder is not in the lockfile: `{step.name}` would replace your own plugin",
-                hint="rename it, or go ahead with --force (a copy stays in .donkeylabs)",
+                hint="rename it, or --force: a copy then stays in .donkeylabs until the next change",
             )
 
 
@@ -279,13 +284,50 @@ def _notices(
             text = f"there is no package.json to add npm packages to: {', '.join(packages)}"
             notices.append(Notice(severity="warning", code="package-json-missing", text=text))
     if is_forced:
-        for name in sorted(set(snapshot.edited()) & {step.name for step in touched}):
-            text = f"your edits of `{name}` are replaced; a copy stays in .donkeylabs until the next change"
-            notices.append(Notice(severity="warning", code="edits-replaced", text=text))
+        notices += _about_replaced(snapshot, touched)
+    notices += _about_npm(snapshot, wanted, installs)
     if any(step.kind == "remove" for step in touched):
         text = "tables that migrations of a removed plugin made stay in the database"
         notices.append(Notice(severity="note", code="tables-stay", text=text))
     return notices
+
+
+def _about_replaced(snapshot: ProjectSnapshot, touched: list[Step]) -> list[Notice]:
+    """Files of the user that make way, and where they are for now."""
+    edited, locked = set(snapshot.edited()), snapshot.lockfile.plugins
+    notices: list[Notice] = []
+    for step in touched:
+        if step.name in edited:
+            text = (
+                f"your edits of `{step.name}` are replaced; a copy stays in .donkeylabs until the next change"
+            )
+            notices.append(Notice(severity="warning", code="edits-replaced", text=text))
+        elif step.name in snapshot.trees and step.name not in locked:
+            text = f"your own `{step.name}` is replaced; {_COPY}"
+            notices.append(Notice(severity="warning", code="folder-replaced", text=text))
+    return notices
+
+
+def _about_npm(snapshot: ProjectSnapshot, wanted: Mapping[str, Wanted], installs: list[Step]) -> list[Notice]:
+    """npm packages the project has in another range than a plugin asks for: the project's stays."""
+    if not snapshot.package_json.integrity:
+        return []
+    needed = [
+        (step.name, package, range_)
+        for step in installs
+        for package, range_ in wanted[step.name].release.dependencies.packages.items()
+    ]
+    present = read_npm_dependencies(snapshot.package_json.text) if needed else {}
+    return [
+        Notice(
+            severity="warning",
+            code="npm-range-differs",
+            text=f"package.json keeps {package} {present[package]}, `{plugin}` asks for {range_}",
+            hint="change it by hand if the plugin does not work with yours",
+        )
+        for plugin, package, range_ in needed
+        if package in present and present[package] != range_
+    ]
 
 
 def _about_release(name: str, release: Release) -> list[Notice]:

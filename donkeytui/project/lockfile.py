@@ -60,6 +60,8 @@ def parse_lockfile(text: str) -> Lockfile:
     if not isinstance(document, dict):
         raise _invalid("is not an object")
     version = document.get("lockfileVersion")
+    if version is None:
+        raise _invalid("does not say its `lockfileVersion`")
     if version != LOCKFILE_VERSION or isinstance(version, bool):
         raise LockfileInvalid(
             f"{LOCKFILE_NAME} has lockfileVersion {str(version)[:20]}, this program knows {LOCKFILE_VERSION}",
@@ -149,5 +151,5 @@ def _invalid(detail: str, text: str = "", name: str = "") -> LockfileInvalid:
     line = f" (line {text.count(chr(10), 0, match.start()) + 1})" if match else ""
     return LockfileInvalid(
         f"{LOCKFILE_NAME} {clean(detail, 400)}{line}",
-        hint="take it back from version control, or remove it and install again",
+        hint="take it back from version control",
     )

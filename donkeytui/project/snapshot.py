@@ -74,6 +74,8 @@ def find_project(start: Path) -> Path:
     for folder in (start, *start.parents):
         if any((folder / name).is_file() for name in CONFIG_NAMES):
             return folder
+    if not start.is_dir():
+        raise NotAProject(f"there is no folder {start}", hint="name a project's folder with --project DIR")
     raise NotAProject(
         "there is no DonkeyLabs project here",
         detail=f"no {CONFIG_NAMES[0]} in {start} or above it",

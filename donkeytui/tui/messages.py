@@ -79,3 +79,7 @@ class SectionWanted(Message):
     def __init__(self, section: str) -> None:
         super().__init__()
         self.section = section
+
+
+class BasketChanged(Message):
+    """What is staged, or how far it is, has changed."""

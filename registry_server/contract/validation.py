@@ -4,6 +4,7 @@ Errors are what would not work or is dangerous; warnings what its users would st
 at once, each with path and line where there is one.
 """
 
+import posixpath
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
@@ -272,6 +273,7 @@ def _check_sources(
             continue
         for found in imports:
             yield from _check_import(path, found)
+            yield from _check_import_exists(path, found, entries)
             if not _is_test(path) and not found.is_type_only and (package := _npm_package(found.module)):
                 undeclared.setdefault(package, (path, found.line))
     declared = {*framework_manifest.npm, *(manifest.npm if manifest else ())}
@@ -304,6 +306,24 @@ def _check_import(path: str, found: Import) -> Iterator[Finding]:
     elif found.module in ("child_process", "node:child_process"):
         yield _finding(
             "warning", "child-process", "starts other programs (child_process)", path=path, line=found.line
+        )
+
+
+def _check_import_exists(path: str, found: Import, entries: Entries) -> Iterator[Finding]:
+    """A relative import must lead to a file of the package, as Bun would look for it."""
+    is_relative = found.is_literal and found.module.startswith(("./", "../"))
+    if not is_relative or found.is_type_only or _leaves(path, found.module):
+        return
+    target = posixpath.normpath(posixpath.join(posixpath.dirname(path), found.module))
+    stem = target.removesuffix(".js")
+    endings = ("", ".ts", ".tsx", ".js", ".mjs", ".json", ".svelte", "/index.ts", "/index.js")
+    if not any(f"{base}{ending}" in entries for base in (target, stem) for ending in endings):
+        yield _finding(
+            "warning",
+            "import-missing",
+            f"`{found.module}` leads to no file of the plugin",
+            path=path,
+            line=found.line,
         )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+import socket
 from collections.abc import Callable
 
 from granian.constants import Interfaces
@@ -17,6 +18,7 @@ async def serve(registry: Registry, *, host: str, port: int, on_ready: Callable[
 
     Raises `OSError` when the port cannot be had.
     """
+    _check_port(host, port)
     logging.getLogger("_granian").setLevel(logging.ERROR)
     server = Server(
         build_app(registry, is_local=False),
@@ -33,4 +35,16 @@ async def serve(registry: Registry, *, host: str, port: int, on_ready: Callable[
     await asyncio.sleep(0)
     if not serving.done():
         on_ready()
-    await serving
+    try:
+        await serving
+    except RuntimeError as error:  # what granian raises when another process was quicker
+        raise OSError(str(error)) from error
+
+
+def _check_port(host: str, port: int) -> None:
+    """granian shares a port with whoever has it: two registries would take turns answering."""
+    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen(1)

@@ -88,7 +88,7 @@ def test_a_tab_never_makes_text_longer_than_allowed() -> None:
     assert len(clean("\t" * 10, 10, multiline=True)) == 10
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(TEXT, st.booleans(), st.integers(1, 60))
 @example("e\u200d\u0301\u200d", False, 60)
 @example("\u212b\u200d", False, 60)

@@ -306,7 +306,7 @@ DOCUMENTS = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.dictionaries(KEYS, DOCUMENTS, max_size=8) | DOCUMENTS)
 def test_any_document_is_read_or_faulted_in_words_that_can_be_sent(document: Any) -> None:
     data = json.dumps(document).encode()

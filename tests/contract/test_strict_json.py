@@ -27,7 +27,7 @@ def fault(data: bytes | str, max_bytes: int = JSON_MAX_BYTES) -> str:
     return str(caught.value)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(VALUES, st.booleans(), st.sampled_from([None, 1, "\t"]))
 def test_strict_json_is_read_as_anybody_reads_it(value: Any, is_ascii: bool, indent: Any) -> None:
     text = json.dumps(value, ensure_ascii=is_ascii, indent=indent)
@@ -40,7 +40,7 @@ def test_strict_json_is_read_as_anybody_reads_it(value: Any, is_ascii: bool, ind
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.text('{}[]":,\\ \n\t\ufeffab1.-eNInfity\ud800', max_size=40) | st.binary(max_size=40))
 def test_any_text_is_read_as_json_has_it_or_refused(data: str | bytes) -> None:
     try:

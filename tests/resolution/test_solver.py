@@ -176,7 +176,7 @@ def test_there_is_an_answer_exactly_when_brute_force_finds_one(block: int) -> No
 
 
 def test_every_answer_is_valid_and_holds_only_what_is_needed() -> None:
-    for seed in range(2500):
+    for seed in range(1200):
         case = Case(seed)
         answer = case.solve()
         if isinstance(answer, Resolved):
@@ -188,7 +188,7 @@ def test_every_answer_is_valid_and_holds_only_what_is_needed() -> None:
 
 def test_every_refusal_can_be_explained_from_the_wishes_outwards() -> None:
     told = 0
-    for seed in range(2500):
+    for seed in range(1200):
         case = Case(seed)
         answer = case.solve()
         if isinstance(answer, Unsolvable):
@@ -198,7 +198,7 @@ def test_every_refusal_can_be_explained_from_the_wishes_outwards() -> None:
             assert conflict.facts, f"seed {seed}"
             assert set(conflict.plugins) <= {name for name, _ in case.wishes}, f"seed {seed}"
             assert conflict.facts[0].startswith("you asked for"), f"seed {seed}"
-    assert told > 500
+    assert told > 300
 
 
 def test_every_answer_says_who_asked_for_what() -> None:

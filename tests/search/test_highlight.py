@@ -56,7 +56,7 @@ TEXT = st.text(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(TEXT, TEXT)
 def test_spans_are_sorted_apart_and_fold_to_what_was_searched(text: str, searched: str) -> None:
     query = parse_query(searched)

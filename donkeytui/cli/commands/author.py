@@ -27,7 +27,7 @@ def validate_command(invocation: Invocation, folder: str) -> None:
     check = validate((invocation.working_folder / folder).absolute())
     output = invocation.output
     if output.is_json:
-        output.result(check)
+        output.result(check, is_ok=not check.errors)
     else:
         print_findings(output, check.findings, Path(folder))
         name = f"{check.name} {check.version}".strip() or folder

@@ -49,7 +49,7 @@ def install_command(
         lambda session: plan_install(session, plugins, is_forced=force, report=report),
         is_confirmed=yes,
         is_dry=dry_run,
-        nothing="nothing to install: the project is as it should be",
+        nothing="nothing to install: every plugin is there at its release",
     )
 
 
@@ -116,21 +116,18 @@ def _run(
     from donkeytui.operations.install import apply_plan
 
     output = invocation.output
-
-    async def operation(session: "Session") -> "tuple[InstallPlan, InstallReport | None]":
-        plan = await make(session)
-        if not output.is_json or is_dry:
-            for notice in plan.notices:
-                output.notice(notice)
-        if plan.is_empty or is_dry:
-            return plan, None
+    plan = invocation.run(make)
+    if not output.is_json or is_dry:
+        for notice in plan.notices:
+            output.notice(notice)
+    report: InstallReport | None = None
+    if not (plan.is_empty or is_dry):
         if not output.is_json:
             _show_plan(output, plan)
         if not is_confirmed:
+            # Outside of the event loop, so that Ctrl-C at the prompt ends it at once.
             _ask(output)
-        return plan, await apply_plan(session, plan, report=output.report)
-
-    plan, report = invocation.run(operation)
+        report = invocation.run(lambda session: apply_plan(session, plan, report=output.report))
     if output.is_json:
         output.result({"plan": plan} if report is None else report)
     elif plan.is_empty:

@@ -115,7 +115,11 @@ def _marked(text: str, spans: tuple[tuple[int, int], ...], style: str) -> list[s
 def _say_total(output: Output, found: "SearchPage", state: "CatalogueState", page: int) -> None:
     for text in found.query.unknown:
         output.say(styled("note:", "dim"), f" `{text}` is not a filter and was left out")
-    if not found.total:
+    if found.total and not found.hits:
+        output.say(f"there are {found.total}, and fewer pages than {page}")
+    elif not found.total and found.query.filters:
+        output.say(f"no plugin fits these filters among the {state.plugins} of registry `{state.registry}`")
+    elif not found.total:
         output.say(
             f"no plugin fits `{found.query.text}` among the {state.plugins} of registry `{state.registry}`"
         )

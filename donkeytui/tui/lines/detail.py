@@ -5,7 +5,7 @@ from donkeytui.tui.lines.numbers import short_number, size_text
 from donkeytui.tui.text import EMPTY, Line, Span, span, wrapped
 from registry_server.contract.problems import ProblemError
 from registry_server.contract.ranges import parse_range, parse_requirement
-from registry_server.contract.versions import Version
+from registry_server.contract.versions import Version, parse_version
 from registry_server.contract.wire import PluginDocument, Release
 
 TABS = ("Readme", "Releases", "Depends")
@@ -114,7 +114,7 @@ def _tree(
         requirement, depth, above = waiting.pop()
         wanted, _, range_text = requirement.partition("@")
         here = state.installed.get(wanted)
-        mark = span(f"  ✓ {here} here", "good") if here else span("  + would be installed", "accent")
+        mark = _here_mark(here, range_text)
         known = documents.get(wanted)
         if known is None:
             mark = span("  ✗ not in this registry", "bad")
@@ -123,6 +123,16 @@ def _tree(
             latest = next(r for r in known.versions if r.version == known.latest_version)
             waiting += [(text, depth + 1, (*above, wanted)) for text in reversed(latest.dependencies.plugins)]
     return lines
+
+
+def _here_mark(here: str | None, range_text: str) -> Span:
+    if here is None:
+        return span("  + would be installed", "accent")
+    try:
+        is_fit = parse_range(range_text).allows(parse_version(here))
+    except ProblemError:
+        is_fit = False
+    return span(f"  ✓ {here} here", "good") if is_fit else span(f"  ! {here} here, does not fit", "warn")
 
 
 def _framework_line(release: Release, framework: Version | None) -> Line:

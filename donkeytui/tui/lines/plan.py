@@ -1,9 +1,11 @@
 """A plan as rows and details, a finished one as next steps, a problem as sentences."""
 
 import difflib
+from collections.abc import Mapping
 
 from donkeytui.install.plan import Edit, InstallPlan, Step
 from donkeytui.operations.install import InstallReport
+from donkeytui.project.snapshot import PACKAGE_JSON
 from donkeytui.tui.lines.numbers import count_text, size_text
 from donkeytui.tui.text import EMPTY, Line, StyleName, fitted, span, wrapped
 from registry_server.contract.problems import Problem
@@ -24,7 +26,7 @@ def plan_rows(plan: InstallPlan, width: int) -> list[Line]:
     names = max((len(step.name) for step in steps), default=0)
     versions = max((len(_versions(step)) for step in steps), default=0)
     rows = [_step_line(step, width, names=names, versions=versions) for step in steps]
-    return rows + [_edit_line(edit, width) for edit in plan.edits]
+    return rows + [_edit_line(edit, width, plan.npm) for edit in plan.edits]
 
 
 def _versions(step: Step) -> str:
@@ -45,9 +47,16 @@ def _step_line(step: Step, width: int, *, names: int, versions: int) -> Line:
     return fitted(parts, width)
 
 
-def _edit_line(edit: Edit, width: int) -> Line:
+def _edit_line(edit: Edit, width: int, npm: Mapping[str, str]) -> Line:
     word = "edit" if edit.before_integrity else "create"
-    return fitted((span(" ~ ", "accent"), *fitted((span(word, "accent"),), 10), span(edit.path)), width)
+    packages = f"  npm: {', '.join(npm)}" if edit.path == PACKAGE_JSON and npm else ""
+    parts = (
+        span(" ~ ", "accent"),
+        *fitted((span(word, "accent"),), 10),
+        span(edit.path),
+        span(packages, "dim"),
+    )
+    return fitted(parts, width)
 
 
 def totals_line(plan: InstallPlan) -> Line:

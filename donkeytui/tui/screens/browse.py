@@ -178,6 +178,10 @@ class BrowseSection(Vertical):
         state = catalogue_state(self._state.session)
         if self._page is None:
             text = "Setting up the registry; its plugins appear here in a moment."
+            if state.is_offline:
+                text = "There is no copy of this registry on this machine yet, and the session is offline."
+            elif not self._state.session.settings.registry.is_embedded:
+                text = f"Nothing was read from {state.url} yet. R tries again."
             if state.synced_at is not None:
                 text = "This registry has no plugins yet. `donkeytui publish DIR` is the first step."
             return wrapped((span(text, "dim"),), width - 1)

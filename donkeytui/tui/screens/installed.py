@@ -102,7 +102,9 @@ class InstalledSection(Vertical):
             state = catalogue_state(self._state.session)
             number = count_text(len(self._state.project.installed.plugins), "plugin")
             age = age_text(state.synced_at, self._state.session.clock()) if state.synced_at else "unknown"
-            return wrapped((span(f"All {number} are current; the catalogue is {age}.", "dim"),), width - 2)
+            return wrapped(
+                (span(f"Nothing to update among {number}; the catalogue is {age}.", "dim"),), width - 2
+            )
         return wrapped(
             (span("No plugin is installed in this project. Find one with 1, then /.", "dim"),), width - 2
         )

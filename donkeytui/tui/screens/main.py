@@ -42,6 +42,7 @@ class MainScreen(Screen[None]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (24, "-tall")]
 
     BINDINGS = [
+        Binding("slash", "search", "search", show=False, id="app.search"),
         Binding("1", "section('browse')", "Browse", show=False, id="section.browse"),
         Binding("2", "section('installed')", "Installed", show=False, id="section.installed"),
         Binding("3", "section('updates')", "Updates", show=False, id="section.updates"),
@@ -96,6 +97,11 @@ class MainScreen(Screen[None]):
         self.query_one("#browse-search", SearchField).value = message.name
         self.query_one(DetailPane).show_plugin(message.name)
 
+    def action_search(self) -> None:
+        """From anywhere to the search field."""
+        self.action_section("browse")
+        self.query_one("#browse-search", SearchField).focus()
+
     def action_back(self) -> None:
         if self.query_one(ContentSwitcher).current != "browse":
             self.action_section("browse")
@@ -122,7 +128,9 @@ class MainScreen(Screen[None]):
             self.app.exit()
             return
         self._is_leaving_asked = True
-        self._say("ctrl+c again leaves", is_warning=False)
+        staged = len(self._state.basket)
+        text = f"{staged} staged and not applied; " if staged else ""
+        self._say(f"{text}ctrl+c again leaves", is_warning=bool(staged))
 
     def on_key(self, event: events.Key) -> None:
         """Any other key takes the question back."""
@@ -219,6 +227,9 @@ class MainScreen(Screen[None]):
             self._sync_words = ""
             self._is_unreachable = True
         self._say(message.problem.title, is_warning=True)
+        self._redraw_all()
+
+    def on_basket_changed(self) -> None:
         self._redraw_all()
 
     def on_project_changed(self) -> None:

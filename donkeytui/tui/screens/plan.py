@@ -10,7 +10,14 @@ from donkeytui.events import Report, StageAdvanced, StageFinished, StageStarted
 from donkeytui.install.plan import InstallPlan
 from donkeytui.operations.install import InstallReport, apply_plan, plan_changes
 from donkeytui.tui.lines import plan as lines
-from donkeytui.tui.messages import OperationDone, OperationEvent, ProblemShown, ProjectChanged, StatusChanged
+from donkeytui.tui.messages import (
+    BasketChanged,
+    OperationDone,
+    OperationEvent,
+    ProblemShown,
+    ProjectChanged,
+    StatusChanged,
+)
 from donkeytui.tui.runner import Runner
 from donkeytui.tui.state import AppState
 from donkeytui.tui.text import EMPTY, Line, span, wrapped
@@ -85,9 +92,9 @@ class PlanSection(Vertical):
         if action == "force":
             return self._mode == "failed" and self._can_force()
         if action in ("apply", "drop"):
-            return True if self._mode == "ready" else None
+            return self._mode == "ready"
         if action == "discard":
-            return True if len(self._state.basket) and self._mode != "applying" else None
+            return bool(len(self._state.basket)) and self._mode != "applying"
         return True
 
     def action_apply(self) -> None:
@@ -215,6 +222,7 @@ class PlanSection(Vertical):
         self.query_one("#plan-head", OneLine).show(self._head_line)
         self._draw_detail()
         self.refresh_bindings()
+        self.post_message(BasketChanged())
 
     def _draw_progress(self) -> None:
         self.query_one("#plan-head", OneLine).show(self._head_line)
