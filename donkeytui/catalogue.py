@@ -26,6 +26,8 @@ _UNUSABLE = frozenset(
         sqlite3.SQLITE_BUSY,
         sqlite3.SQLITE_CANTOPEN,
         sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
         sqlite3.SQLITE_LOCKED,
         sqlite3.SQLITE_PERM,
         sqlite3.SQLITE_READONLY,
@@ -137,8 +139,9 @@ class Catalogue:
     def discard(self) -> None:
         """Throws the catalogue away; the next use finds an empty one."""
         self.close()
-        for suffix in ("", "-wal", "-shm"):
-            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+        with _translated():
+            for suffix in ("", "-wal", "-shm"):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
 
     def close(self) -> None:
         self._generation += 1
@@ -171,10 +174,12 @@ class Catalogue:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
+                connection.execute("COMMIT")
             except BaseException:
-                connection.execute("ROLLBACK")
+                # SQLite itself rolls back when the disk is full; a second time would hide that error.
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
                 raise
-            connection.execute("COMMIT")
 
     def _open(self) -> sqlite3.Connection:
         """This thread's connection."""
@@ -213,6 +218,9 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _translated() -> Iterator[None]:
     try:
         yield
+    except sqlite3.ProgrammingError as error:
+        # Closed by another thread that threw the catalogue away.
+        raise _unusable(error) from error
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _UNUSABLE:
             raise _unusable(error) from error

@@ -4,7 +4,7 @@ The same client for a registry in this process and for one across a network; wha
 foreign either way, so sizes are bounded and forms are checked here.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -30,17 +30,27 @@ def make_http_client(
     base_url: str, token: str, transport: httpx.AsyncBaseTransport | None = None
 ) -> httpx.AsyncClient:
     """Redirects are not followed: a token goes to the origin it was given for and nowhere else."""
-    headers = {"User-Agent": routes.CALLER_AGENT}
-    if token:
-        headers["Authorization"] = f"Bearer {token}"
     return httpx.AsyncClient(
         base_url=base_url,
-        headers=headers,
+        headers={"User-Agent": routes.CALLER_AGENT},
+        auth=_TokenForWriting(token) if token else None,
         transport=transport,
         timeout=httpx.Timeout(IDLE_SECONDS, connect=CONNECT_SECONDS),
         follow_redirects=False,
         trust_env=transport is None,
     )
+
+
+class _TokenForWriting(httpx.Auth):
+    """Reading is open to all: an expired token must not keep anybody from it, nor travel for nothing."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        if request.method not in ("GET", "HEAD"):
+            request.headers["Authorization"] = f"Bearer {self._token}"
+        yield request
 
 
 class RegistryClient:

@@ -48,7 +48,7 @@ class Session:
         self.catalogue = Catalogue(folder)
         self.index = SearchIndex(folder / "search")
         self.package_cache: Path = settings.cache_dir / "packages"
-        self.readme_cache: Path = settings.cache_dir / "readmes"
+        self.readme_cache: Path = folder / "readmes"
         self.sync_lock = asyncio.Lock()
         """One sync at a time in this process; a second one waits and then finds nothing to do."""
         self._stack = stack

@@ -54,7 +54,11 @@ def run(
 ) -> int:
     """The exit status of one call. Prints; raises nothing."""
     streams = streams or system_streams()
-    folder = working_folder or Path.cwd()
+    try:
+        folder = working_folder or Path.cwd()
+    except OSError:
+        streams.stderr.write("error: the working folder is gone\nhint: go into one that exists\n")
+        return 1
     invocation = Invocation(streams=streams, environ=environ, working_folder=folder, open_app=open_app)
     try:
         donkeytui.main(list(arguments), prog_name="donkeytui", standalone_mode=False, obj=invocation)

@@ -299,13 +299,22 @@ def _redo(root: Path, journal: Journal, disk: Disk) -> None:
 
 def _swap_folder(place: Path, new: Path, old: Path, swap: FolderSwap, disk: Disk) -> None:
     is_done = swap.has_new and not new.exists()
-    if not is_done and _is_there(place) and not _is_there(old):
-        disk.move(place, old)
+    if not is_done and _is_there(place):
+        # With `old` taken, somebody (a watching generator) made the place anew after a kill: that goes
+        # out of the way too, under a free name.
+        disk.move(place, _free_name(old))
         disk.sync(place.parent)
     if swap.has_new and new.exists():
         disk.make_folder(place.parent)
         disk.move(new, place)
         disk.sync(place.parent)
+
+
+def _free_name(path: Path) -> Path:
+    number, free = 1, path
+    while _is_there(free):
+        number, free = number + 1, path.with_name(f"{path.name}.{number}")
+    return free
 
 
 def _is_there(path: Path) -> bool:

@@ -3,6 +3,7 @@
 The three `plan_...` functions change nothing; `apply_plan` is the one way a plan becomes real.
 """
 
+import asyncio
 import contextlib
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -197,7 +198,7 @@ async def apply_plan(
     staged = await session.in_thread(stage, plan, fetched)
     report(StageFinished(stage="stage"))
     report(StageStarted(stage="commit"))
-    await session.in_thread(_commit, plan, staged, disk or Disk())
+    await _to_the_end(asyncio.ensure_future(session.in_thread(_commit, plan, staged, disk or Disk())))
     report(StageFinished(stage="commit"))
     return InstallReport(
         root=plan.root,
@@ -205,6 +206,14 @@ async def apply_plan(
         next_steps=await session.in_thread(_next_steps, plan, staged),
         notices=plan.notices,
     )
+
+
+async def _to_the_end(task: "asyncio.Future[None]") -> None:
+    """A commit cannot be cut in two: whoever cancels waits for it, and is told what was done."""
+    while not task.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.shield(task)
+    task.result()
 
 
 def _commit(plan: InstallPlan, staged: Staged, disk: Disk) -> None:

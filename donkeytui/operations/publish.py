@@ -4,13 +4,13 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from donkeytui.events import Report, StageFinished, StageStarted, silent
+from donkeytui.events import Notice, Report, StageFinished, StageStarted, silent
 from donkeytui.operations.sync import sync
 from donkeytui.problems import SourceUnreadable
 from donkeytui.session import Session
 from registry_server.contract.archive import ENTRIES_MAX, UNPACKED_MAX_BYTES, Entries, Entry, pack
 from registry_server.contract.integrity import integrity_of
-from registry_server.contract.problems import Finding, InvalidPackage
+from registry_server.contract.problems import Finding, InvalidPackage, ProblemError
 from registry_server.contract.validation import ENTRY_POINT, check_package
 from registry_server.contract.wire import CheckReport, PublishReceipt
 
@@ -78,7 +78,11 @@ async def publish(session: Session, package: PreparedPackage, report: Report = s
     report(StageStarted(stage="upload", total=len(package.archive), unit="bytes"))
     receipt = await client.publish(package.archive, package.name, package.version)
     report(StageFinished(stage="upload"))
-    await sync(session, report)
+    try:
+        await sync(session, report)
+    except ProblemError as error:
+        text = f"published, but the catalogue here could not follow: {error.problem.title}"
+        report(Notice(severity="warning", code=error.code, text=text, hint="donkeytui sync"))
     return receipt
 
 

@@ -71,6 +71,17 @@ class SearchFilters(Struct, frozen=True, kw_only=True):
 NO_FILTERS = SearchFilters()
 
 
+def _search_mended(
+    session: Session, query: SearchQuery, *, limit: int, offset: int, installed: Collection[str]
+) -> SearchResult:
+    """Once more on a rebuilt index; nothing found when it cannot be rebuilt now."""
+    ensure_index(session)
+    try:
+        return session.index.search(query, limit=limit, offset=offset, installed=installed)
+    except IndexDamaged:
+        return SearchResult(names=(), total=0, stage=0)
+
+
 def search(
     session: Session,
     text: str,
@@ -90,8 +101,7 @@ def search(
         try:
             result = session.index.search(query, limit=limit, offset=offset, installed=installed)
         except IndexDamaged:
-            ensure_index(session)
-            result = session.index.search(query, limit=limit, offset=offset, installed=installed)
+            result = _search_mended(session, query, limit=limit, offset=offset, installed=installed)
         hits = _hits(session, result)
     except CatalogueDamaged:
         session.catalogue.discard()

@@ -177,28 +177,30 @@ async def _follow(session: Session, client: "RegistryClient", report: Report) ->
     if has_snapshot:
         changed = await _load_snapshot(session, client, report)
     while True:
-        page = await _next_page(session, client)
+        # Read once a round: another process may be moving the same catalogue on.
+        since, epoch = catalogue.cursor(), catalogue.epoch()
+        page = await _next_page(client, since, epoch)
         if page is None:
             if has_snapshot:
                 raise _malformed("its changes do not continue from its own snapshot")
             has_snapshot = True
             changed = await _load_snapshot(session, client, report)
             continue
-        _check_page(page, since=catalogue.cursor())
-        if page.changes or page.cursor != catalogue.cursor():
+        _check_page(page, since=since)
+        if page.changes or page.cursor != since:
             changed += catalogue.apply(page.changes, epoch=page.epoch, cursor=page.cursor)
         if not page.has_more:
             return changed
         report(StageAdvanced(stage="feed", done=changed))
 
 
-async def _next_page(session: Session, client: "RegistryClient") -> ChangePage | None:
+async def _next_page(client: "RegistryClient", since: int, epoch: str) -> ChangePage | None:
     """None when the registry's history is not the one the catalogue follows."""
     try:
-        page = await client.changes(session.catalogue.cursor())
+        page = await client.changes(since)
     except CursorGone:
         return None
-    return page if page.epoch == session.catalogue.epoch() else None
+    return page if page.epoch == epoch else None
 
 
 async def _load_snapshot(session: Session, client: "RegistryClient", report: Report) -> int:
@@ -319,5 +321,10 @@ def _follow_index(session: Session, report: Report) -> None:
         )
     report(StageStarted(stage="index"))
     every = (make_search_document(document) for document in catalogue.all_documents())
-    index.rebuild(every, epoch=epoch, cursor=cursor)
+    try:
+        index.rebuild(every, epoch=epoch, cursor=cursor)
+    except IndexDamaged as error:
+        text = f"the search index cannot be written: {error}"
+        hint = "free some space, or choose another folder with DONKEYTUI_CACHE_DIR"
+        report(Notice(severity="warning", code="index-unwritable", text=text, hint=hint))
     report(StageFinished(stage="index"))

@@ -66,15 +66,30 @@ class ProjectSnapshot(Struct, frozen=True, kw_only=True):
         return sorted(set(self.trees) - set(self.lockfile.plugins))
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def _is_file(path: Path) -> bool:
+    """False also for what may not be looked at, or is called too long a name."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def find_project(start: Path) -> Path:
     """The nearest folder at or above `start` that holds a project.
 
     Raises `NotAProject`.
     """
     for folder in (start, *start.parents):
-        if any((folder / name).is_file() for name in CONFIG_NAMES):
+        if any(_is_file(folder / name) for name in CONFIG_NAMES):
             return folder
-    if not start.is_dir():
+    if not _is_folder(start):
         raise NotAProject(f"there is no folder {start}", hint="name a project's folder with --project DIR")
     raise NotAProject(
         "there is no DonkeyLabs project here",

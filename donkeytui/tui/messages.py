@@ -83,3 +83,11 @@ class SectionWanted(Message):
 
 class BasketChanged(Message):
     """What is staged, or how far it is, has changed."""
+
+
+class OperationCancelled(Message):
+    """An operation was stopped before it did anything that lasts."""
+
+    def __init__(self, group: str) -> None:
+        super().__init__()
+        self.group = group

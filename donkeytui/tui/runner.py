@@ -4,6 +4,7 @@ The only starter of workers: Textual would end the app when one raises. A group 
 lets the newer operation cancel the older one (reading); others refuse a second one while one runs.
 """
 
+import asyncio
 import traceback
 from collections.abc import Awaitable, Callable
 from tempfile import NamedTemporaryFile
@@ -13,7 +14,7 @@ from textual.widget import Widget
 from textual.worker import Worker
 
 from donkeytui.events import Report
-from donkeytui.tui.messages import OperationDone, OperationEvent, ProblemShown
+from donkeytui.tui.messages import OperationCancelled, OperationDone, OperationEvent, ProblemShown
 from registry_server.contract.problems import Problem, ProblemError
 
 
@@ -50,6 +51,9 @@ class Runner:
 
         try:
             result = await operation(report)
+        except asyncio.CancelledError:
+            self._post(OperationCancelled(group))
+            raise
         except ProblemError as error:
             self._post(ProblemShown(group, error.problem))
         except Exception as error:  # a mistake of ours must not take the app down

@@ -87,6 +87,7 @@ def fitted(parts: Sequence[Span], cells: int) -> Line:
 def wrapped(parts: Sequence[Span], cells: int, indent: str = "") -> list[Line]:
     """The spans broken at spaces into lines of at most `cells`; continuation lines begin with `indent`."""
     cells = max(cells, 8)
+    indent = indent[: cells // 2]
     lines: list[Line] = []
     current: list[Span] = []
     used = 0

@@ -154,7 +154,14 @@ def _registry_routes() -> list[Route]:
             routes.CATEGORIES, _categories, "categories and how many plugins they have", list[CategoryCount]
         ),
         _get(routes.STATS, _stats, "counts of the whole registry", RegistryStats),
-        _get(routes.CHANGES, _changes, "the feed after a serial", ChangePage, query=ChangesQuery),
+        _get(
+            routes.CHANGES,
+            _changes,
+            "the feed after a serial",
+            ChangePage,
+            query=ChangesQuery,
+            is_blocking=True,
+        ),
         _get(routes.SNAPSHOT, _snapshot, "the whole catalogue as shards", Snapshot, is_blocking=True),
         Route(
             method="GET",
@@ -347,17 +354,18 @@ async def _publish(request: Request) -> Response:
     assert isinstance(query, PublishQuery)
     registry = registry_of(request)
     try:
-        caller = caller_of(request)
-        if not query.dry_run:
-            accounts.require(caller, "publish")
+        # A dry run costs as much as a publish, so it needs the same right.
+        caller = accounts.require(caller_of(request), "publish")
     except ProblemError:
         await _drain(request)
         raise
     archive, form = await _read_form(request)
     if query.dry_run:
-        report = await run_in_threadpool(publish.check, registry, archive, form)
+        async with request.app.state.publishing:
+            report = await run_in_threadpool(publish.check, registry, archive, form)
         return Response(msgspec.json.encode(report), 200, {"Cache-Control": PRIVATE}, "application/json")
-    receipt = await run_in_threadpool(publish.publish, registry, caller, archive, form)
+    async with request.app.state.publishing:
+        receipt = await run_in_threadpool(publish.publish, registry, caller, archive, form)
     status = 201 if receipt.created else 200
     return Response(msgspec.json.encode(receipt), status, {"Cache-Control": PRIVATE}, "application/json")
 
@@ -407,8 +415,8 @@ async def _read_form(request: Request) -> tuple[bytes, PublishForm]:
     bounded = Request(request.scope, bounded_receive)
     try:
         form = await bounded.form(max_files=1, max_fields=FORM_FIELDS_MAX, max_part_size=FORM_FIELD_MAX_BYTES)
-    except HTTPException as error:
-        raise InvalidRequest("the form cannot be read", detail=str(error.detail)[:200]) from error
+    except (HTTPException, UnicodeError) as error:
+        raise InvalidRequest("the form cannot be read", detail=str(error)[:200]) from error
     try:
         package = form.get("package")
         if not isinstance(package, UploadFile):

@@ -18,6 +18,9 @@ FLUSH_SECONDS = 5.0
 
 _log = logging.getLogger(__name__)
 
+PUBLISHES_AT_ONCE = 2
+"""Checking a package takes a thread for seconds at worst: readers must not wait for all of them."""
+
 _SECURITY_HEADERS = (
     (b"content-security-policy", b"default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'"),
     (b"x-content-type-options", b"nosniff"),
@@ -46,6 +49,7 @@ def build_app(registry: Registry, *, is_local: bool, flush_seconds: float = FLUS
     )
     app.state.registry = registry
     app.state.is_local = is_local
+    app.state.publishing = asyncio.Semaphore(PUBLISHES_AT_ONCE)
     return _with_security_headers(app)
 
 

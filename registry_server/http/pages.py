@@ -22,6 +22,7 @@ from registry_server.operations import browse
 from registry_server.registry import Registry
 
 HOME_SECTION = 6
+README_SHOWN_MAX = 60_000
 
 _environment = jinja2.Environment(
     loader=jinja2.PackageLoader("registry_server.http"), autoescape=True, undefined=jinja2.StrictUndefined
@@ -132,7 +133,7 @@ def _detail(request: Request) -> str:
 
 def _rendered(readme: str) -> Markup:
     """Safe as it is: with `html` off markdown-it escapes all text and drops script addresses."""
-    return Markup(_markdown.render(readme))  # noqa: S704
+    return Markup(_markdown.render(readme[:README_SHOWN_MAX]))  # noqa: S704
 
 
 async def _style(_: Request) -> Response:

@@ -7,7 +7,13 @@ from msgspec import Struct, structs
 from registry_server.contract import routes
 from registry_server.contract.archive import read_package
 from registry_server.contract.names import nearest_names
-from registry_server.contract.problems import EntryNotFound, InvalidRequest, PluginNotFound, VersionNotFound
+from registry_server.contract.problems import (
+    EntryNotFound,
+    InvalidRequest,
+    PluginNotFound,
+    RegistryBusy,
+    VersionNotFound,
+)
 from registry_server.contract.wire import (
     CategoryCount,
     EntryListing,
@@ -22,7 +28,7 @@ from registry_server.contract.wire import (
 from registry_server.operations.index import follow_feed
 from registry_server.registry import Registry
 from registry_server.search.highlight import highlight, marked_html
-from registry_server.search.index import IndexDamaged
+from registry_server.search.index import IndexDamaged, SearchResult
 from registry_server.search.query import Filter as SearchFilter
 from registry_server.search.query import SearchQuery, parse_query
 from registry_server.search.words import fold
@@ -167,11 +173,21 @@ def _search(registry: Registry, query: ListQuery) -> tuple[list[PluginSummary], 
     try:
         result = registry.index.search(parsed, limit=query.limit, offset=offset)
     except IndexDamaged:
-        follow_feed(registry)
-        result = registry.index.search(parsed, limit=query.limit, offset=offset)
+        result = _search_mended(registry, parsed, limit=query.limit, offset=offset)
     rows = plugins.summaries_by_name(registry.database.read(), list(result.names))
     found = [_highlighted(rows[name], parsed) for name in result.names if name in rows]
     return found, result.total
+
+
+def _search_mended(registry: Registry, parsed: SearchQuery, *, limit: int, offset: int) -> SearchResult:
+    """Once more on a rebuilt index."""
+    follow_feed(registry)
+    try:
+        return registry.index.search(parsed, limit=limit, offset=offset)
+    except IndexDamaged as error:
+        raise RegistryBusy(
+            "the search index is being rebuilt", detail=str(error), hint="try again in a moment"
+        ) from error
 
 
 def _with_filters(parsed: SearchQuery, query: ListQuery) -> SearchQuery:

@@ -15,9 +15,7 @@ REASON_MAX = 500
 
 def yank(registry: Registry, caller: Caller | None, name: str, version: str, *, reason: str = "") -> None:
     """Hides a release from new resolutions; who has it locked can still download it."""
-    _set_yanked(
-        registry, require(caller, "yank", name), name, version, reason=reason[:REASON_MAX], yanked=True
-    )
+    _set_yanked(registry, require(caller, "yank", name), name, version, reason=reason, yanked=True)
 
 
 def unyank(registry: Registry, caller: Caller | None, name: str, version: str) -> None:
@@ -53,8 +51,20 @@ def _check_update(update: PluginUpdate) -> None:
     for field, given, limit in labels:
         if fault := label_fault(given or (), field, limit):
             raise InvalidRequest(fault, hint=LABEL_HINT)
+    message = update.deprecation.message if update.deprecation else ""
+    texts = (("displayName", update.display_name, 80), ("description", update.description, 300))
+    for field, text, limit in (*texts, ("deprecation", message, REASON_MAX)):
+        _check_text(field, text or "", limit)
     if update.repository and not update.repository.startswith(("https://", "http://")):
         raise InvalidRequest(f"`repository` is `{update.repository[:80]}`", hint="use an https:// address")
+
+
+def _check_text(field: str, text: str, limit: int) -> None:
+    """The manifest's rule: readable, and not longer than it may be."""
+    if len(text) > limit:
+        raise InvalidRequest(f"`{field}` has {len(text)} characters, at most {limit} are allowed")
+    if any(not character.isprintable() for character in text):
+        raise InvalidRequest(f"`{field}` has control or invisible characters")
 
 
 def _unique(labels: tuple[str, ...]) -> tuple[str, ...]:

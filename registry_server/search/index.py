@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import tantivy
@@ -58,41 +59,43 @@ class SearchIndex:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._stamp: Stamp | None = None
+        self._generation: _Generation | None = None
         self._damaged: Stamp | None = None
         """The generation that opened and then could not be read."""
-        self._manifest: Manifest | None = None
-        self._index: tantivy.Index | None = None
-        self._searcher: tantivy.Searcher | None = None
 
     def manifest(self) -> Manifest | None:
         """Of the generation in use; None when there is no index yet.
 
         Raises `IndexDamaged` when there is one that cannot be used.
         """
-        self._follow()
-        return self._manifest
+        generation = self._follow()
+        return generation.manifest if generation else None
 
     def search(
         self, query: SearchQuery, *, limit: int, offset: int = 0, installed: Collection[str] = ()
     ) -> SearchResult:
         """Raises `IndexDamaged`, and from then on for this generation, when the index cannot be read."""
-        self._follow()
-        if self._searcher is None or self._index is None:
+        # One generation to the end: another thread may publish the next while this one reads.
+        generation = self._follow()
+        if generation is None:
             return SearchResult(names=(), total=0, stage=0)
         try:
             with _damage_translated():
                 if limit < 1 or offset >= RESULT_MAX:
-                    return SearchResult(names=(), total=self._count(query, installed), stage=0)
-                return self._search(query, min(limit, RESULT_MAX), offset, installed)
+                    total = _search(generation, query, installed, limit=1, offset=0).total
+                    return SearchResult(names=(), total=total, stage=0)
+                return _search(generation, query, installed, limit=min(limit, RESULT_MAX), offset=offset)
         except IndexDamaged:
             # Opening reads only a part of the files: without this, who asks `manifest` would see no damage.
-            self._damaged = self._stamp
+            self._damaged = generation.stamp
             raise
 
     def rebuild(self, documents: Iterable[SearchDocument], *, epoch: str, cursor: int) -> bool:
-        """A new generation of exactly `documents`; False when another process is writing."""
-        with self._write_lock() as is_ours:
+        """A new generation of exactly `documents`; False when another process is writing.
+
+        Raises `IndexDamaged` when it cannot be written.
+        """
+        with _damage_translated(), self._write_lock() as is_ours:
             if not is_ours:
                 return False
             folder = self._new_folder()
@@ -110,7 +113,7 @@ class SearchIndex:
 
         Raises `IndexDamaged` when the current generation cannot be cloned or opened.
         """
-        with self._write_lock() as is_ours:
+        with _damage_translated(), self._write_lock() as is_ours:
             if not is_ours:
                 return False
             with _damage_translated():
@@ -124,71 +127,24 @@ class SearchIndex:
             )
             return True
 
-    def _search(
-        self, query: SearchQuery, limit: int, offset: int, installed: Collection[str]
-    ) -> SearchResult:
-        assert self._searcher is not None
-        assert self._index is not None
-        ranking = Ranking(self._index.schema, query, installed, self._is_known)
-        found: tantivy.SearchResult | None = None
-        used: int | None = None
-        for number, make_stage in enumerate(ranking.stages()):
-            staged = make_stage()
-            if staged is None:
-                continue
-            found = self._run(staged, query, limit, offset)
-            first = self._run(staged, query, 1, 0) if offset else found
-            if used is None and _total(first):
-                used = number
-            if not query.terms or _is_enough(first, number, is_sorted=query.sort is not None):
-                break
-        if found is None:
-            return SearchResult(names=(), total=0, stage=0)
-        names = [str(self._searcher.doc(address).get_first("name_as_published")) for _, address in found.hits]
-        if query.sort == "name":
-            names = sorted(names, key=compact)[offset : offset + limit]
-        return SearchResult(names=tuple(names), total=_total(found), stage=used or 0)
-
-    def _run(
-        self, staged: tantivy.Query, query: SearchQuery, limit: int, offset: int
-    ) -> tantivy.SearchResult:
-        assert self._searcher is not None
-        if query.sort == "name":
-            return self._searcher.search(staged, limit=RESULT_MAX)
-        if query.sort in ("downloads", "rating", "recent"):
-            field = {"downloads": "downloads", "rating": "rating", "recent": "updated"}[query.sort]
-            return self._searcher.search(staged, limit=limit, offset=offset, order_by_field=field)
-        return self._searcher.search(staged, limit=limit, offset=offset, weight_by_field="pop")
-
-    def _count(self, query: SearchQuery, installed: Collection[str]) -> int:
-        return self._search(query, 1, 0, installed).total if self._searcher else 0
-
-    def _is_known(self, word: str) -> bool:
-        assert self._searcher is not None
-        return any(self._searcher.doc_freq(field, word) for field in ("name", "tag", "desc"))
-
-    def _follow(self) -> None:
-        """Opens the generation `current` names, if that is not the one in use."""
-        while (stamp := self._current_stamp()) != self._stamp and stamp is not None:
+    def _follow(self) -> "_Generation | None":
+        """The generation `current` names, opened when it is not the one in use."""
+        generation = self._generation
+        while (stamp := self._current_stamp()) is not None and (
+            generation is None or stamp != generation.stamp
+        ):
             try:
                 with _damage_translated():
-                    self._open(stamp)
+                    generation = _open(self.root, stamp)
             except IndexDamaged:
                 # Replaced meanwhile, its files may have been tidied away under our hands.
                 if self._current_stamp() == stamp:
                     raise
-        if self._stamp is not None and self._stamp == self._damaged:
+            else:
+                self._generation = generation
+        if generation is not None and generation.stamp == self._damaged:
             raise IndexDamaged("it could not be read")
-
-    def _open(self, stamp: Stamp) -> None:
-        folder = self.root / (self.root / "current").read_text("utf-8").strip()
-        manifest = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=Manifest)
-        if manifest.schema_version != SCHEMA_VERSION:
-            raise IndexDamaged(f"schema {manifest.schema_version}")
-        index = tantivy.Index.open(str(folder))
-        index.config_reader("manual")
-        self._searcher = index.searcher()
-        self._stamp, self._manifest, self._index = stamp, manifest, index
+        return generation
 
     def _current_stamp(self) -> Stamp | None:
         """None when there is no index."""
@@ -241,6 +197,65 @@ class SearchIndex:
             if old != folder:
                 # Open readers keep their mapped files; where the system forbids it, a later run tidies.
                 shutil.rmtree(old, ignore_errors=True)
+
+
+class _Generation(NamedTuple):
+    """One opened generation; never changed."""
+
+    stamp: Stamp
+    manifest: Manifest
+    opened: tantivy.Index
+    searcher: tantivy.Searcher
+
+
+def _open(root: Path, stamp: Stamp) -> _Generation:
+    folder = root / (root / "current").read_text("utf-8").strip()
+    manifest = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=Manifest)
+    if manifest.schema_version != SCHEMA_VERSION:
+        raise IndexDamaged(f"schema {manifest.schema_version}")
+    index = tantivy.Index.open(str(folder))
+    index.config_reader("manual")
+    return _Generation(stamp, manifest, index, index.searcher())
+
+
+def _search(
+    generation: _Generation, query: SearchQuery, installed: Collection[str], *, limit: int, offset: int
+) -> SearchResult:
+    searcher = generation.searcher
+
+    def is_known(word: str) -> bool:
+        return any(searcher.doc_freq(field, word) for field in ("name", "tag", "desc"))
+
+    ranking = Ranking(generation.opened.schema, query, installed, is_known)
+    found: tantivy.SearchResult | None = None
+    used: int | None = None
+    for number, make_stage in enumerate(ranking.stages()):
+        staged = make_stage()
+        if staged is None:
+            continue
+        found = _run(searcher, staged, query, limit=limit, offset=offset)
+        first = _run(searcher, staged, query, limit=1, offset=0) if offset else found
+        if used is None and _total(first):
+            used = number
+        if not query.terms or _is_enough(first, number, is_sorted=query.sort is not None):
+            break
+    if found is None:
+        return SearchResult(names=(), total=0, stage=0)
+    names = [str(searcher.doc(address).get_first("name_as_published")) for _, address in found.hits]
+    if query.sort == "name":
+        names = sorted(names, key=compact)[offset : offset + limit]
+    return SearchResult(names=tuple(names), total=_total(found), stage=used or 0)
+
+
+def _run(
+    searcher: tantivy.Searcher, staged: tantivy.Query, query: SearchQuery, *, limit: int, offset: int
+) -> tantivy.SearchResult:
+    if query.sort == "name":
+        return searcher.search(staged, limit=RESULT_MAX)
+    if query.sort in ("downloads", "rating", "recent"):
+        field = {"downloads": "downloads", "rating": "rating", "recent": "updated"}[query.sort]
+        return searcher.search(staged, limit=limit, offset=offset, order_by_field=field)
+    return searcher.search(staged, limit=limit, offset=offset, weight_by_field="pop")
 
 
 @contextmanager

@@ -504,8 +504,12 @@ def test_any_body_is_answered_with_a_problem_and_never_a_bug(sandbox: Api, body:
 # Dry runs.
 
 
-def test_a_dry_run_says_what_a_publish_would_and_changes_nothing(anonymous: Api, registry: Registry) -> None:
-    answer = send(anonymous, package("auth-jwt"), query="?dryRun=true", name="auth-jwt", version="1.0.0")
+def test_a_dry_run_costs_as_much_and_needs_the_same_right(anonymous: Api) -> None:
+    assert send(anonymous, package("auth-jwt"), query="?dryRun=true").status_code == 401
+
+
+def test_a_dry_run_says_what_a_publish_would_and_changes_nothing(ada: Api, registry: Registry) -> None:
+    answer = send(ada, package("auth-jwt"), query="?dryRun=true", name="auth-jwt", version="1.0.0")
 
     body = answer.json()
     assert answer.status_code == 200

@@ -7,16 +7,16 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Input
 
 from donkeytui.operations.search import Home, SearchPage, home, search
-from donkeytui.operations.sync import catalogue_state
 from donkeytui.tui.lines.listing import Row, categories_line, column_needs, home_rows, row_line
 from donkeytui.tui.lines.numbers import count_text
-from donkeytui.tui.messages import StagingWanted
+from donkeytui.tui.messages import StagingWanted, StatusChanged
 from donkeytui.tui.screens.detail import DetailPane
 from donkeytui.tui.state import AppState
 from donkeytui.tui.text import Line, span, wrapped
 from donkeytui.tui.widgets.line_list import LineList
 from donkeytui.tui.widgets.line_reader import LineReader
 from donkeytui.tui.widgets.one_line import OneLine
+from registry_server.contract.problems import ProblemError
 from registry_server.search.query import SearchQuery
 
 RESULTS_MAX = 500
@@ -86,6 +86,14 @@ class BrowseSection(Vertical):
 
     def read_again(self) -> None:
         """Reads home or results anew; the cursor stays on its plugin."""
+        try:
+            self._read()
+        except ProblemError as error:
+            self.post_message(StatusChanged(error.problem.title, is_warning=True))
+        self._needs = column_needs(self._rows)
+        self._draw()
+
+    def _read(self) -> None:
         text = self.query_one("#browse-search", SearchField).value
         if text.strip():
             installed = self._state.project_state().installed
@@ -96,8 +104,6 @@ class BrowseSection(Vertical):
             self._page, self._query = None, SearchQuery()
             self._home = home(self._state.session)
             self._rows = home_rows(self._home)
-        self._needs = column_needs(self._rows)
-        self._draw()
 
     def redraw(self) -> None:
         """The rows are the same; marks may not be."""
@@ -175,7 +181,7 @@ class BrowseSection(Vertical):
         return categories_line(self._home.categories, width) if self._home else ()
 
     def _empty_lines(self, width: int) -> list[Line]:
-        state = catalogue_state(self._state.session)
+        state = self._state.catalogue_state()
         if self._page is None:
             text = "Setting up the registry; its plugins appear here in a moment."
             if state.is_offline:

@@ -63,7 +63,7 @@ class DetailPane(Vertical):
 
     def show_plugin(self, name: str) -> None:
         """Shows `name`; an empty one shows nothing."""
-        plugin = self._state.session.catalogue.get(name) if name else None
+        plugin = self._state.documents([name]).get(name) if name else None
         if plugin is not None and self._plugin is not None and plugin == self._plugin:
             self.refresh_state()
             return
@@ -151,7 +151,7 @@ class DetailPane(Vertical):
         found: dict[str, PluginDocument] = {}
         names = lines.needed_names(self._release)
         while names:
-            more = self._state.session.catalogue.get_many(names)
+            more = self._state.documents(names)
             found.update(more)
             releases = [r for doc in more.values() for r in doc.versions if r.version == doc.latest_version]
             names = [n for r in releases for n in lines.needed_names(r) if n not in found]

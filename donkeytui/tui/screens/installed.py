@@ -7,7 +7,6 @@ from textual.binding import Binding
 from textual.containers import Vertical
 
 from donkeytui.operations.installed import InstalledPlugin
-from donkeytui.operations.sync import catalogue_state
 from donkeytui.tui.lines.installed import installed_line, ordered, yours_line
 from donkeytui.tui.lines.numbers import age_text, count_text
 from donkeytui.tui.lines.plan import problem_lines
@@ -99,7 +98,7 @@ class InstalledSection(Vertical):
         if self._state.project.problem is not None:
             return problem_lines(self._state.project.problem, width - 2)
         if self._only_updates and self._state.project.installed and self._state.project.installed.plugins:
-            state = catalogue_state(self._state.session)
+            state = self._state.catalogue_state()
             number = count_text(len(self._state.project.installed.plugins), "plugin")
             age = age_text(state.synced_at, self._state.session.clock()) if state.synced_at else "unknown"
             return wrapped(

@@ -9,7 +9,7 @@ from textual.widgets import ContentSwitcher
 from donkeytui.events import Notice, Report, StageAdvanced, StageStarted
 from donkeytui.operations.install import open_project
 from donkeytui.operations.installed import installed_list
-from donkeytui.operations.sync import CatalogueState, SyncReport, catalogue_state, sync
+from donkeytui.operations.sync import SyncReport, sync
 from donkeytui.tui.lines.header import header_line
 from donkeytui.tui.messages import (
     DetailWanted,
@@ -76,7 +76,7 @@ class MainScreen(Screen[None]):
         self.query_one("#header", OneLine).show(self._header_line)
         self.query_one(BrowseSection).take_focus()
         self._read_project()
-        if catalogue_state(self._state.session).is_stale:
+        if self._state.catalogue_state().is_stale:
             self._start_sync()
 
     # Sections.
@@ -268,7 +268,7 @@ class MainScreen(Screen[None]):
         self.query_one(StatusLine).refresh()
 
     def _header_line(self, width: int) -> Line:
-        state: CatalogueState = catalogue_state(self._state.session)
+        state = self._state.catalogue_state()
         updates = len(self._state.project_state().updates)
         installed = len(self._state.project_state().installed)
         badges = {

@@ -12,6 +12,7 @@ from donkeytui.operations.install import InstallReport, apply_plan, plan_changes
 from donkeytui.tui.lines import plan as lines
 from donkeytui.tui.messages import (
     BasketChanged,
+    OperationCancelled,
     OperationDone,
     OperationEvent,
     ProblemShown,
@@ -131,15 +132,20 @@ class PlanSection(Vertical):
         self._make_plan()
 
     def cancel(self) -> bool:
-        """Stops what runs, unless the project is being changed. True when there was something to stop."""
-        if self._mode == "solving" or (self._mode == "applying" and "cannot stop" not in self._progress):
-            self._runner.cancel("plan")
-            self._runner.cancel("apply")
-            self._mode = "ready" if self._plan else "empty"
-            self._draw()
-            self.post_message(StatusChanged("cancelled; nothing was changed"))
-            return True
-        return False
+        """Asks what runs to stop; a commit under way ends first. True when there was something to stop."""
+        if self._mode not in ("solving", "applying"):
+            return False
+        self._runner.cancel("plan")
+        self._runner.cancel("apply")
+        return True
+
+    def on_operation_cancelled(self, message: OperationCancelled) -> None:
+        message.stop()
+        if self._runner.is_running("plan") or self._runner.is_running("apply"):
+            return
+        self._mode = "ready" if self._plan else "empty"
+        self._draw()
+        self.post_message(StatusChanged("cancelled; nothing was changed"))
 
     def on_operation_event(self, message: OperationEvent) -> None:
         message.stop()
