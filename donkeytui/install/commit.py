@@ -299,9 +299,9 @@ def _redo(root: Path, journal: Journal, disk: Disk) -> None:
 
 def _swap_folder(place: Path, new: Path, old: Path, swap: FolderSwap, disk: Disk) -> None:
     is_done = swap.has_new and not new.exists()
-    if not is_done and _is_there(place):
+    if not is_done and _is_there(place) and (swap.has_new or not _is_there(old)):
         # With `old` taken, somebody (a watching generator) made the place anew after a kill: that goes
-        # out of the way too, under a free name.
+        # out of the way too, under a free name. Where nothing comes in, it may stay.
         disk.move(place, _free_name(old))
         disk.sync(place.parent)
     if swap.has_new and new.exists():

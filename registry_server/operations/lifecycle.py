@@ -15,6 +15,7 @@ REASON_MAX = 500
 
 def yank(registry: Registry, caller: Caller | None, name: str, version: str, *, reason: str = "") -> None:
     """Hides a release from new resolutions; who has it locked can still download it."""
+    _check_text("reason", reason, REASON_MAX)
     _set_yanked(registry, require(caller, "yank", name), name, version, reason=reason, yanked=True)
 
 

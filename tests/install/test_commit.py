@@ -510,3 +510,15 @@ def test_nothing_is_written_where_a_link_in_our_folder_leads(
     else:
         assert outside.exists() == is_there
         assert not is_there or outside.read_text() == "precious"
+
+
+def test_a_folder_made_anew_where_a_new_one_belongs_goes_out_of_the_way(scene: Scene, tmp_path: Path) -> None:
+    root = scene.copy(tmp_path / "shop")
+    with pytest.raises(Killed):
+        scene.commit(root, StopAfter(calls_of(scene, tmp_path / "other").index("move users") + 1, "after"))
+    (root / PLUGINS / "users").mkdir()
+    (root / PLUGINS / "users" / "schema.ts").write_text("// by a watching generator\n")
+
+    finish(root)
+
+    assert tree(root) == scene.after

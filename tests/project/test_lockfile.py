@@ -201,7 +201,7 @@ def test_what_is_no_plugin_name_never_becomes_a_folder(name: str) -> None:
         ('{\n  "lockfileVersion": 1,\n  oops\n}', "at line 3"),
         ("[]", "not an object"),
         ("null", "not an object"),
-        ("{}", "lockfileVersion None"),
+        ("{}", "does not say its `lockfileVersion`"),
         ('{"lockfileVersion": 2}', "lockfileVersion 2, this program knows 1"),
         ('{"lockfileVersion": true}', "lockfileVersion True"),
         ('{"lockfileVersion": "1"}', "lockfileVersion 1"),

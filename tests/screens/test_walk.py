@@ -182,7 +182,7 @@ def test_updates_are_listed_staged_and_applied(
         assert "updated stripe 1.1.0" in seen(pilot)
         await pilot.press("3")
         await settled(pilot)
-        assert "are current" in seen(pilot)
+        assert "Nothing to update among 2 plugins" in seen(pilot)
 
     walk(steps)
 
