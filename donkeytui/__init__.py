@@ -8,8 +8,8 @@ A search: `operations.search` asks the index and the catalogue, no request. An i
 `project.snapshot` looks, `resolution.solver` decides, `install.plan` says what would be done; then
 `install.fetch`, `install.stage` and, alone in writing to a project, `install.commit`.
 
-Below the platform's cache folder: `catalogues/<registry>/catalogue.sqlite` and `search/`,
-`packages/` (by digest), `readmes/`; all of it may be deleted. Below its data folder: `registry/`,
+Below the platform's cache folder: `catalogues/<registry>/` with `catalogue.sqlite`, `search/` and
+`readmes/`, and `packages/` (by digest); all of it may be deleted. Below its data folder: `registry/`,
 the embedded registry. Below its config folder: `config.toml`. In a project: `donkeylabs-lock.json`
 and `.donkeylabs/` (lock, journal, what the last change replaced).
 """
