@@ -36,7 +36,7 @@ class SearchField(Input):
         self.cursor_blink = False
 
     def action_leave(self) -> None:
-        self.screen.query_one("#browse-list").focus()
+        self.screen.set_focus(self.screen.query_one("#browse-list"))
 
     def action_back(self) -> None:
         if self.value:
@@ -82,7 +82,7 @@ class BrowseSection(Vertical):
         self.read_again()
 
     def take_focus(self) -> None:
-        self.query_one("#browse-list", LineList).focus()
+        self.screen.set_focus(self.query_one("#browse-list", LineList))
 
     def read_again(self) -> None:
         """Reads home or results anew; the cursor stays on its plugin."""
@@ -133,14 +133,14 @@ class BrowseSection(Vertical):
         self.query_one("#browse-facets", OneLine).show(self._facets_line)
 
     def action_search(self) -> None:
-        self.query_one("#browse-search", SearchField).focus()
+        self.screen.set_focus(self.query_one("#browse-search", SearchField))
 
     def action_back(self) -> None:
         """One layer: out of the detail, then the query, and never out of the app."""
         rows = self.query_one("#browse-list", LineList)
         field = self.query_one("#browse-search", SearchField)
         if not rows.has_focus:
-            rows.focus()
+            self.screen.set_focus(rows)
         elif field.value:
             field.value = ""
 

@@ -86,7 +86,7 @@ class DetailPane(Vertical):
         self._draw(keep_place=True)
 
     def focus_body(self) -> None:
-        self.query_one("#detail-body", LineReader).focus()
+        self.screen.set_focus(self.query_one("#detail-body", LineReader))
 
     def on_operation_done(self, message: OperationDone) -> None:
         message.stop()

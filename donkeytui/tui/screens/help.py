@@ -63,7 +63,7 @@ class HelpScreen(ModalScreen[None]):
         self._keys = [(" ".join(dict.fromkeys(keys)), words) for words, keys in rows.items()]
         reader = self.query_one(LineReader)
         reader.show_text(self._lines)
-        reader.focus()
+        self.screen.set_focus(reader)
 
     def _lines(self, width: int) -> list[Line]:
         purpose, command = PURPOSE[self._section]

@@ -44,7 +44,7 @@ class InstalledSection(Vertical):
 
     def take_focus(self) -> None:
         rows = self.query_one(LineList)
-        (rows if rows.display else self.query_one(LineReader)).focus()
+        self.screen.set_focus(rows if rows.display else self.query_one(LineReader))
 
     def read_again(self) -> None:
         installed = self._state.project.installed

@@ -100,7 +100,7 @@ class MainScreen(Screen[None]):
     def action_search(self) -> None:
         """From anywhere to the search field."""
         self.action_section("browse")
-        self.query_one("#browse-search", SearchField).focus()
+        self.set_focus(self.query_one("#browse-search", SearchField))
 
     def action_back(self) -> None:
         if self.query_one(ContentSwitcher).current != "browse":

@@ -78,7 +78,7 @@ class PlanSection(Vertical):
             self._is_forced = False
             self._make_plan()
         rows = self.query_one("#plan-list", LineList)
-        (rows if rows.display else self.query_one("#plan-detail", LineReader)).focus()
+        self.screen.set_focus(rows if rows.display else self.query_one("#plan-detail", LineReader))
 
     @property
     def badge(self) -> str:
@@ -173,7 +173,7 @@ class PlanSection(Vertical):
             self.post_message(ProjectChanged())
         self._draw()
         if self._mode == "ready" and self.query_one("#plan-detail").has_focus:
-            self.query_one("#plan-list").focus()
+            self.screen.set_focus(self.query_one("#plan-list"))
 
     def on_problem_shown(self, message: ProblemShown) -> None:
         message.stop()
@@ -188,7 +188,7 @@ class PlanSection(Vertical):
 
     def on_line_list_chosen(self, message: LineList.Chosen) -> None:
         message.stop()
-        self.query_one("#plan-detail", LineReader).focus()
+        self.screen.set_focus(self.query_one("#plan-detail", LineReader))
 
     def _make_plan(self) -> None:
         basket, session = self._state.basket, self._state.session
