@@ -232,3 +232,18 @@ def test_leaving_with_something_staged_asks_by_wanting_the_key_twice(walk: Calla
         assert pilot.app.is_running
 
     walk(steps)
+
+
+def test_zoom_shows_the_focused_pane_alone_and_both_again(walk: Callable[..., None]) -> None:
+    async def steps(pilot: Pilot[Any]) -> None:
+        await pilot.press("z")
+        await settled(pilot)
+        assert "Readme" not in seen(pilot)
+        await pilot.press("z")
+        await settled(pilot)
+        assert "Readme" in seen(pilot)
+        await pilot.press("enter", "z")
+        await settled(pilot)
+        assert "Recently updated" not in seen(pilot)
+
+    walk(steps)

@@ -53,6 +53,7 @@ class BrowseSection(Vertical):
         Binding("i", "stage('install')", "install", id="stage.install"),
         Binding("x", "stage('remove')", "remove", show=False, id="stage.remove"),
         Binding("u", "stage('update')", "update", show=False, id="stage.update"),
+        Binding("z", "zoom", "zoom", show=False, id="browse.zoom"),
         Binding("escape,backspace", "back", "back", show=False, id="browse.back"),
     ]
 
@@ -143,6 +144,14 @@ class BrowseSection(Vertical):
             self.screen.set_focus(rows)
         elif field.value:
             field.value = ""
+
+    def action_zoom(self) -> None:
+        """The pane that has the focus alone, and both again."""
+        panes = self.query_one("#browse-panes")
+        wanted = "-only-list" if self.query_one("#browse-list", LineList).has_focus else "-only-detail"
+        is_zoomed = panes.has_class("-only-list") or panes.has_class("-only-detail")
+        panes.remove_class("-only-list", "-only-detail")
+        panes.set_class(not is_zoomed, wanted)
 
     def action_stage(self, action: str) -> None:
         name = self.query_one("#browse-list", LineList).key
