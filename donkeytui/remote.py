@@ -15,7 +15,7 @@ from donkeytui.problems import RegistryUnreachable, UnexpectedResponse
 from registry_server.contract import routes
 from registry_server.contract.foreign import clean
 from registry_server.contract.problems import Problem, error_from_problem
-from registry_server.contract.wire import ChangePage, CheckReport, PublishReceipt, RatingRequest, Snapshot
+from registry_server.contract.wire import ChangePage, CheckReport, PublishReceipt, Snapshot
 
 CONNECT_SECONDS = 5.0
 IDLE_SECONDS = 20.0
@@ -88,10 +88,6 @@ class RegistryClient:
     async def check_publish(self, archive: bytes, name: str, version: str) -> CheckReport:
         data = await self._post_package(archive, name, version, "?dryRun=true")
         return self._decode(data, CheckReport)
-
-    async def rate(self, name: str, rating: int, review: str) -> None:
-        body = msgspec.json.encode(RatingRequest(rating=rating, review=review))
-        await self._send("POST", f"{routes.plugin(name)}/ratings", content=body)
 
     async def _post_package(self, archive: bytes, name: str, version: str, query: str) -> bytes:
         return await self._send(

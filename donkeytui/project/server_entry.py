@@ -5,6 +5,7 @@ import posixpath
 from msgspec import Struct
 
 from registry_server.contract.definition import Definition
+from registry_server.contract.names import camel_name
 
 
 class Registration(Struct, frozen=True, kw_only=True):
@@ -21,7 +22,7 @@ def registration(name: str, definition: Definition, *, entry: str, plugins_root:
     module = folder if folder.startswith("..") else f"./{folder}"
     exported = definition.export_name
     if exported in ("", "default"):
-        local = f"{_camel(name)}Plugin"
+        local = f"{camel_name(name)}Plugin"
         import_line = f'import {local} from "{module}";'
     else:
         local = exported
@@ -31,8 +32,3 @@ def registration(name: str, definition: Definition, *, entry: str, plugins_root:
     return Registration(
         name=name, import_line=import_line, register_line=f"server.registerPlugin({argument});"
     )
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("-")
-    return first + "".join(part[:1].upper() + part[1:] for part in rest)

@@ -40,6 +40,12 @@ def lookalike_key(name: str) -> str:
     return name.replace("-", "").casefold()
 
 
+def camel_name(name: str) -> str:
+    """`auth-jwt` as the framework spells it in identifiers: `authJwt`."""
+    first, *rest = name.split("-")
+    return first + "".join(part[:1].upper() + part[1:] for part in rest)
+
+
 def nearest_names(name: str, known: Iterable[str], limit: int = 3) -> list[str]:
     """Known names a person may have meant, best first; empty when none is near."""
     from difflib import get_close_matches

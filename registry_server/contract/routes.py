@@ -20,9 +20,6 @@ REQUEST_BODY_MAX_BYTES = 1 << 20
 PUBLISH_BODY_MAX_BYTES = (10 << 20) + (1 << 20)
 """A package and the form round it."""
 
-SERIAL_HEADER = "Donkeylabs-Serial"
-"""On every read response: the feed serial it stands for."""
-
 CALLER_AGENT = "donkeytui"
 
 

@@ -26,6 +26,7 @@ from registry_server.contract.manifest import (
     read_framework_manifest,
     read_manifest,
 )
+from registry_server.contract.names import camel_name
 from registry_server.contract.problems import Finding, InvalidPackage, Severity
 from registry_server.contract.scan import scan_secrets, scan_source
 from registry_server.contract.typescript import parse
@@ -204,7 +205,7 @@ def _judge_definition(
         yield _finding(
             "error", "service-missing", "the definition has no `service`", path=ENTRY_POINT, line=line
         )
-    wanted = f"{_camel(definition.name)}Plugin"
+    wanted = f"{camel_name(definition.name)}Plugin"
     if definition.export_name != wanted and "name" not in unread:
         yield _finding(
             "warning",
@@ -247,11 +248,6 @@ def _judge_dependencies(definition: Definition, manifest: Manifest) -> Iterator[
             path=MANIFEST_PATH,
             hint=f'add "{name}" to `dependencies` of the definition',
         )
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("-")
-    return first + "".join(part[:1].upper() + part[1:] for part in rest)
 
 
 def _check_sources(
@@ -399,5 +395,5 @@ def _check_company(entries: Entries, manifest: Manifest | None) -> Iterator[Find
             "dashed-name",
             f"`{manifest.name}` has a dash: `donkeylabs generate` writes a registry.d.ts that does not parse",
             path=MANIFEST_PATH,
-            hint=f"a camelCase name such as `{_camel(manifest.name)}` avoids it",
+            hint=f"a camelCase name such as `{camel_name(manifest.name)}` avoids it",
         )

@@ -267,10 +267,3 @@ def _text(entries: Entries, path: str) -> str:
     by_folded: Mapping[str, str] = {name.casefold(): name for name in entries}
     name = by_folded.get(path.casefold())
     return entries[name].data.decode("utf-8", "replace") if name else ""
-
-
-def is_published(registry: Registry, name: str, version: str) -> bool:
-    """Whether the version's place is taken, whatever the bytes."""
-    connection = registry.database.read()
-    plugin = plugins.plugin_id(connection, name)
-    return plugin is not None and plugins.published_integrity(connection, plugin, version) is not None
