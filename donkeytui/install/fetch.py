@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from donkeytui.events import Report, StageAdvanced, StageFinished, StageStarted
 from donkeytui.install.plan import Download, InstallPlan
+from donkeytui.parallel import run_all
 from donkeytui.problems import OfflineMissing, ProjectNotWritable
 from registry_server.contract.archive import PACKAGE_MAX_BYTES
 from registry_server.contract.integrity import hex_digest, integrity_of
@@ -51,13 +52,7 @@ async def fetch(plan: InstallPlan, client: "RegistryClient | None", cache: Path,
             packages[download.name] = await _fetch_one(download, client, cache)
         report(StageAdvanced(stage="download", done=len(packages), total=total, subject=download.name))
 
-    tasks = [asyncio.create_task(one(download)) for download in plan.downloads]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    await run_all(one(download) for download in plan.downloads)
     report(StageFinished(stage="download"))
     return Fetched(packages)
 

@@ -1,7 +1,6 @@
 """Bring catalogue and index up to date with the registry in use."""
 
 import asyncio
-from collections.abc import Coroutine, Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -9,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from donkeytui.events import Notice, Report, StageAdvanced, StageFinished, StageStarted, silent
+from donkeytui.parallel import run_all
 from donkeytui.problems import CatalogueDamaged, OfflineMissing, RegistryUnreachable, UnexpectedResponse
 from donkeytui.session import Session
 from registry_server.contract.foreign import clean
@@ -226,20 +226,9 @@ async def _load_once(session: Session, client: "RegistryClient", report: Report)
         documents.extend(found)
         report(StageAdvanced(stage="feed", done=len(documents), total=snapshot.plugins))
 
-    await _all(load(shard) for shard in snapshot.shards if shard.plugins)
+    await run_all(load(shard) for shard in snapshot.shards if shard.plugins)
     documents.sort(key=lambda document: document.name)
     return session.catalogue.replace(documents, epoch=snapshot.epoch, cursor=snapshot.serial)
-
-
-async def _all(jobs: Iterable[Coroutine[None, None, None]]) -> None:
-    """Runs all at once; the first problem comes out bare, never inside a group."""
-    tasks = [asyncio.ensure_future(job) for job in jobs]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _read_shard(data: bytes) -> list[PluginDocument]:
