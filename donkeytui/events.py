@@ -12,7 +12,18 @@ from msgspec import Struct
 from registry_server.contract.problems import Severity
 
 Stage = Literal[
-    "starter", "feed", "index", "resolve", "download", "verify", "stage", "commit", "pack", "upload"
+    "starter",
+    "feed",
+    "index",
+    "resolve",
+    "download",
+    "verify",
+    "stage",
+    "commit",
+    "pack",
+    "upload",
+    "npm",
+    "hook",
 ]
 
 
@@ -44,7 +55,14 @@ class Notice(Struct, frozen=True, kw_only=True, tag="notice", tag_field="event")
     hint: str = ""
 
 
-Event = StageStarted | StageAdvanced | StageFinished | Notice
+class OutputLine(Struct, frozen=True, kw_only=True, tag="output", tag_field="event"):
+    """A line that a program we started has written; cleaned."""
+
+    stage: Stage
+    text: str
+
+
+Event = StageStarted | StageAdvanced | StageFinished | Notice | OutputLine
 Report = Callable[[Event], None]
 
 

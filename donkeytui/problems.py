@@ -47,6 +47,36 @@ class FolderTaken(ProblemError):
     code = "folder-taken"
 
 
+class FileTaken(ProblemError):
+    """A file that is not ours stands where one of a plugin would go."""
+
+    code = "file-taken"
+
+
+class UndoBlocked(ProblemError):
+    """What a change left has been changed again since, or nothing is left to undo."""
+
+    code = "undo-blocked"
+
+
+class LockfileOutdated(ProblemError):
+    """--locked or --frozen: the lockfile does not say what was asked for."""
+
+    code = "lockfile-outdated"
+
+
+class PlanFileInvalid(ProblemError):
+    """A file that should hold a plan does not, or cannot be read or written."""
+
+    code = "plan-file-invalid"
+
+
+class HookRefused(ProblemError):
+    """A plugin's post-install command was not run, or not to its end."""
+
+    code = "hook-refused"
+
+
 class PlanStale(ProblemError):
     """The project changed since the plan was made."""
 

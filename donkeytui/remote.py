@@ -4,6 +4,7 @@ The same client for a registry in this process and for one across a network; wha
 foreign either way, so sizes are bounded and forms are checked here.
 """
 
+import re
 from collections.abc import AsyncIterator, Generator
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -23,7 +24,17 @@ UPLOAD_IDLE_SECONDS = 60.0
 JSON_MAX_BYTES = 64 << 20
 SHARD_MAX_BYTES = 64 << 20
 
+_REST = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})\Z")
+
 T = TypeVar("T")
+
+
+class Incoming(msgspec.Struct, frozen=True, kw_only=True):
+    """A package on its way."""
+
+    offset: int | None
+    """Where in the package the chunks begin: 0, or what was asked for; None for any other part of it."""
+    chunks: AsyncIterator[bytes]
 
 
 def make_http_client(
@@ -74,12 +85,20 @@ class RegistryClient:
         return data.decode("utf-8", "replace")
 
     @asynccontextmanager
-    async def download(self, name: str, version: str) -> AsyncIterator[AsyncIterator[bytes]]:
-        """The package's bytes as they come; the caller bounds and verifies them."""
+    async def download(
+        self, name: str, version: str, *, offset: int = 0, etag: str = ""
+    ) -> AsyncIterator[Incoming]:
+        """The package's bytes as they come; the caller bounds and verifies them.
+
+        From `offset` on, if the registry's bytes still have `etag` and it knows ranges; else from 0.
+        """
+        headers = {"Accept-Encoding": "identity"}
+        if offset:
+            headers |= {"Range": f"bytes={offset}-", "If-Range": etag}
         with self._translated():
-            async with self._http.stream("GET", routes.download(name, version)) as response:
+            async with self._http.stream("GET", routes.download(name, version), headers=headers) as response:
                 await self._check(response)
-                yield self._chunks(response)
+                yield Incoming(offset=_offset(response, offset), chunks=self._chunks(response))
 
     async def publish(self, archive: bytes, name: str, version: str) -> PublishReceipt:
         data = await self._post_package(archive, name, version, "")
@@ -170,6 +189,17 @@ class _Translated:
                 detail=str(error) or type(error).__name__,
                 hint="check its address (donkeytui registry list), or work with what is here: --offline",
             ) from error
+
+
+def _offset(response: httpx.Response, asked: int) -> int | None:
+    """A part counts only when it is the whole rest from `asked` on."""
+    if response.status_code != httpx.codes.PARTIAL_CONTENT:
+        return 0
+    match = _REST.match(response.headers.get("content-range", ""))
+    if not asked or match is None:
+        return None
+    first, last, size_bytes = (int(group) for group in match.groups())
+    return asked if first == asked and last == size_bytes - 1 else None
 
 
 def _cleaned(problem: Problem) -> Problem:

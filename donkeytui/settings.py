@@ -16,6 +16,8 @@ from donkeytui.problems import ConfigInvalid
 
 EMBEDDED = "embedded"
 EMBEDDED_URL = "embedded:"
+COOL_DOWN_HOURS = 24
+COOL_DOWN_HOURS_MAX = 24 * 365
 _ALIAS = re.compile(r"[a-z0-9][a-z0-9-]{0,30}\Z")
 
 
@@ -29,6 +31,16 @@ class RegistryEntry(Struct, frozen=True):
     @property
     def is_embedded(self) -> bool:
         return self.url == EMBEDDED_URL
+
+
+class CoolDown(Struct, frozen=True, kw_only=True):
+    """How long a release must have been out before it is chosen over an older one."""
+
+    hours: float = 0
+    """0: no cool-down."""
+    is_strict: bool = False
+    """Never take a younger one; otherwise only when nothing older fits."""
+    exempt: frozenset[str] = frozenset()
 
 
 class Flags(Struct, frozen=True, kw_only=True):
@@ -56,6 +68,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     is_offline: bool = False
     stale_after_seconds: int = 900
     """Age from which search and resolution bring the catalogue up to date by themselves."""
+    cool_down: CoolDown = CoolDown()
+    environment: dict[str, str] = {}
+    """For the programs we start: everything but our own secrets."""
 
 
 NO_FLAGS = Flags()
@@ -86,6 +101,8 @@ def read_settings(
         project_start=(here / _path(project)).absolute() if project else here,
         token=environ.get("DONKEYTUI_TOKEN", "").strip(),
         is_offline=offline,
+        cool_down=_cool_down(document, config_path, is_embedded=registry.is_embedded),
+        environment={name: value for name, value in environ.items() if name != "DONKEYTUI_TOKEN"},
     )
 
 
@@ -212,6 +229,22 @@ def _offline_in_file(document: Mapping[str, object], path: Path) -> bool:
     if not isinstance(offline, bool):
         raise ConfigInvalid(f"`offline` in {path} is neither true nor false")
     return offline
+
+
+def _cool_down(document: Mapping[str, object], path: Path, *, is_embedded: bool) -> CoolDown:
+    """The `[cool-down]` table; a registry of one's own has none unless it says so."""
+    table = document.get("cool-down", {})
+    if not isinstance(table, dict):
+        raise ConfigInvalid(f"`cool-down` in {path} is not a table", hint="write [cool-down] hours = 24")
+    hours = table.get("hours", 0 if is_embedded else COOL_DOWN_HOURS)
+    is_strict, exempt = table.get("strict", False), table.get("exempt", [])
+    if isinstance(hours, bool) or not isinstance(hours, int | float) or not 0 <= hours <= COOL_DOWN_HOURS_MAX:
+        raise ConfigInvalid(f"`cool-down.hours` in {path} is no number from 0 to {COOL_DOWN_HOURS_MAX}")
+    if not isinstance(is_strict, bool):
+        raise ConfigInvalid(f"`cool-down.strict` in {path} is neither true nor false")
+    if not isinstance(exempt, list) or not all(isinstance(name, str) for name in exempt):
+        raise ConfigInvalid(f"`cool-down.exempt` in {path} is no list of plugins")
+    return CoolDown(hours=float(hours), is_strict=is_strict, exempt=frozenset(exempt))
 
 
 def _truth(text: str | None, name: str) -> bool | None:

@@ -15,7 +15,7 @@ from unicodedata import east_asian_width
 import msgspec
 from msgspec import Struct
 
-from donkeytui.events import Event, Notice, StageAdvanced, StageFinished, StageStarted
+from donkeytui.events import Event, Notice, OutputLine, StageAdvanced, StageFinished, StageStarted
 from registry_server.contract.foreign import clean
 from registry_server.contract.problems import Problem
 
@@ -36,6 +36,8 @@ _STAGE_WORDS = {
     "commit": "changing the project",
     "pack": "packing",
     "upload": "uploading",
+    "npm": "installing npm packages",
+    "hook": "running the hook",
 }
 
 
@@ -116,8 +118,8 @@ class Output:
         self._label("error", "red", problem.title)
         for number, text in enumerate(line for line in problem.detail.splitlines() if line):
             self._label("because" if number == 0 else "", "dim", text)
-        if problem.hint:
-            self._label("hint", "cyan", problem.hint)
+        for number, text in enumerate(line for line in problem.hint.splitlines() if line):
+            self._label("hint" if number == 0 else "", "cyan", text)
 
     def notice(self, notice: Notice) -> None:
         self._notices.append(notice)
@@ -137,18 +139,22 @@ class Output:
             self._stage_since = time.monotonic()
         elif isinstance(event, StageFinished):
             self.clear_progress()
+        elif isinstance(event, OutputLine):
+            if not self.is_json:
+                self.say(styled(f"  {event.text}", "dim"))
         else:
             self._progress(event)
 
-    def confirm(self, question: str) -> bool | None:
+    def confirm(self, question: str, *, is_yes_usual: bool = True) -> bool | None:
         """The person's answer; None when nobody can be asked."""
         if not (self.streams.is_stdin_terminal and self.streams.is_stderr_terminal):
             return None
         self.clear_progress()
-        self.streams.stderr.write(f"{question} [Y/n] ")
+        self.streams.stderr.write(f"{question} {'[Y/n]' if is_yes_usual else '[y/N]'} ")
         self.streams.stderr.flush()
         answer = self.streams.stdin.readline()
-        return answer.strip().lower() in ("", "y", "yes") if answer else False
+        said = answer.strip().lower()
+        return bool(answer) and (said in ("y", "yes") or (is_yes_usual and not said))
 
     def clear_progress(self) -> None:
         if self._has_progress_line:

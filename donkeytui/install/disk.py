@@ -35,11 +35,29 @@ class Disk:
     def unlink(self, path: Path) -> None:
         path.unlink(missing_ok=True)
 
+    def copy_folder(self, source: Path, target: Path) -> None:
+        """Everything in it as it is: bytes, modes, links as links; fsynced."""
+        shutil.copytree(source, target, symlinks=True)
+        for folder, _, names in os.walk(target):
+            for path in (Path(folder) / name for name in names):
+                if not path.is_symlink():
+                    self.sync(path)
+            self.sync(Path(folder))
+
+    def remove_empty(self, folder: Path, root: Path) -> None:
+        """`folder` and those above it, below `root`, as far as they are empty."""
+        while folder != root and root in folder.parents:
+            try:
+                folder.rmdir()
+            except OSError:
+                return
+            folder = folder.parent
+
     def remove_folder(self, path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
     def sync(self, folder: Path) -> None:
-        """Makes names in `folder` durable; file systems that cannot do it are left alone."""
+        """Makes names in `folder` (or a file) durable; file systems that cannot do it are left alone."""
         try:
             descriptor = os.open(folder, os.O_RDONLY)
         except OSError:

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from msgspec import Struct
 
 from donkeytui.events import Report, silent
-from donkeytui.operations.install import open_project
+from donkeytui.operations.project import open_project
 from donkeytui.project.lockfile import LockedPlugin
 from donkeytui.project.snapshot import ProjectSnapshot
 from donkeytui.session import Session
@@ -26,10 +26,26 @@ class InstalledPlugin(Struct, frozen=True, kw_only=True):
     """Latest release of the registry; empty when the catalogue does not know the plugin."""
     problems: tuple[str, ...]
     """Of: missing, edited, yanked, deprecated, unknown."""
+    needs: dict[str, str] = {}
+    """Plugins it needs -> range."""
+    is_pinned: bool = False
 
     @property
     def has_update(self) -> bool:
         return self.newest_in_range != self.version
+
+
+class TreeRow(Struct, frozen=True, kw_only=True):
+    """One line of the tree of what is installed."""
+
+    name: str
+    version: str
+    range: str
+    """In which it is asked for; empty for what nothing needs."""
+    is_last: tuple[bool, ...]
+    """For each level below the first: whether it is the last of its siblings."""
+    is_again: bool
+    """Shown above with what it needs."""
 
 
 class InstalledList(Struct, frozen=True, kw_only=True):
@@ -38,6 +54,29 @@ class InstalledList(Struct, frozen=True, kw_only=True):
     plugins: tuple[InstalledPlugin, ...]
     yours: tuple[str, ...]
     """Plugins in the folder that were not installed by us; never touched."""
+
+    def tree(self) -> tuple[TreeRow, ...]:
+        """Roots are what the user asked for, and what nothing needs; each plugin's needs come once."""
+        plugins = {plugin.name: plugin for plugin in self.plugins}
+        roots = [p for p in self.plugins if p.range is not None or not p.needed_by]
+        waiting: list[tuple[InstalledPlugin, str, tuple[bool, ...]]] = [
+            (plugin, plugin.range or "", ()) for plugin in reversed(roots)
+        ]
+        rows: list[TreeRow] = []
+        shown: set[str] = set()
+        while waiting:
+            plugin, wanted, is_last = waiting.pop()
+            is_again = plugin.name in shown and bool(plugin.needs)
+            rows.append(
+                TreeRow(
+                    name=plugin.name, version=plugin.version, range=wanted, is_last=is_last, is_again=is_again
+                )
+            )
+            below = [] if is_again else [(plugins[n], r) for n, r in plugin.needs.items() if n in plugins]
+            shown.add(plugin.name)
+            for number, (needed, range_) in reversed(list(enumerate(below, 1))):
+                waiting.append((needed, range_, (*is_last, number == len(below))))
+        return tuple(rows)
 
 
 async def list_installed(session: Session, report: Report = silent) -> InstalledList:
@@ -90,6 +129,8 @@ def _installed(
         newest_in_range=_newest_in(locked, ranges, document.versions if document else ()),
         newest=document.latest_version if document else "",
         problems=tuple(flag for flag, is_set in flags.items() if is_set),
+        needs=locked.dependencies,
+        is_pinned=locked.pinned,
     )
 
 

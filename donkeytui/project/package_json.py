@@ -109,6 +109,25 @@ def add_npm_dependencies(text: str, wanted: Mapping[str, str]) -> str:
     return _apply(text, _insertions(text, target, entries))
 
 
+def set_npm_dependencies(text: str, wanted: Mapping[str, str]) -> str:
+    """`text` with exactly the ranges of `wanted` (name -> range).
+
+    A range changes in the field that names the package, the first of several as `read_npm_dependencies`
+    has it; what is missing is added.
+
+    Raises `InvalidManifest`, as reading does.
+    """
+    present = read_npm_dependencies(text)
+    root = _scan(text, text.index("{"))
+    targets = [_scan(text, field.value_start) for name in _FIELDS if (field := root.find(name))]
+    edits: list[_Edit] = []
+    for name, range_ in wanted.items():
+        entry = next((entry for target in targets if (entry := target.find(name))), None)
+        if entry is not None and present[name] != range_:
+            edits.append(_Edit(start=entry.value_start, end=entry.end, text=json.dumps(range_)))
+    return add_npm_dependencies(_apply(text, edits), wanted)
+
+
 def remove_npm_dependencies(text: str, names: Collection[str]) -> str:
     """`text` without `names` in `dependencies`; the other fields are the user's own.
 

@@ -6,14 +6,20 @@ link is followed on the way to it.
 """
 
 import json
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 
 from donkeytui.problems import NotAProject, ProjectNotWritable
 from donkeytui.project.config_ts import ConfigReading, plugins_root, read_config
-from donkeytui.project.lockfile import LOCKFILE_MAX_BYTES, LOCKFILE_NAME, Lockfile, parse_lockfile
-from donkeytui.project.tree import tree_integrity
+from donkeytui.project.lockfile import (
+    LOCKFILE_MAX_BYTES,
+    LOCKFILE_NAME,
+    LockedPlugin,
+    Lockfile,
+    parse_lockfile,
+)
+from donkeytui.project.tree import file_integrity, is_place, tree_integrity
 from registry_server.contract.integrity import integrity_of
 from registry_server.contract.names import is_name
 from registry_server.contract.problems import ProblemError
@@ -22,6 +28,7 @@ from registry_server.contract.versions import Version, parse_version
 CONFIG_NAMES = ("donkeylabs.config.ts", "donkeylabs.config.js")
 PACKAGE_JSON = "package.json"
 FRAMEWORK_PACKAGE = "node_modules/@donkeylabs/server/package.json"
+SERVER_ENTRIES = ("src/server/index.ts", "src/index.ts")
 TEXT_MAX_BYTES = 4 << 20
 TREE_FILES_MAX = 20_000
 
@@ -45,25 +52,40 @@ class ProjectSnapshot(Struct, frozen=True, kw_only=True):
     """Relative to the root, with `/`."""
     trees: dict[str, str]
     """Installed folder -> digest of its files now; for locked plugins and all else there, links too."""
+    copies: dict[str, str]
+    """Path -> integrity now, of files the lockfile tracks outside of the folder; "" for a missing one."""
+    entry: ProjectText
+    """The server entry; its path is where it would be when there is none."""
     framework: Version | None
     """None until the framework is installed: unknown, and then no conflict."""
 
     def edited(self) -> list[str]:
         """Locked plugins whose files are not what was installed."""
         locked = self.lockfile.plugins.items()
-        return [
-            name
-            for name, plugin in locked
-            if plugin.tree and self.trees.get(name, plugin.tree) != plugin.tree
-        ]
+        return [name for name, plugin in locked if self._is_edited(name, plugin)]
 
     def missing(self) -> list[str]:
-        """Locked plugins without a folder."""
-        return [name for name in self.lockfile.plugins if name not in self.trees]
+        """Locked plugins without a folder, or that lack a file they brought elsewhere."""
+        edited = self.edited()
+        return [
+            name
+            for name, plugin in self.lockfile.plugins.items()
+            if name not in self.trees
+            or (name not in edited and any(not self.copies[path] for path in plugin.copies))
+        ]
 
     def yours(self) -> list[str]:
         """Folders below the plugins root that the lockfile does not know: the user's own plugins."""
         return sorted(set(self.trees) - set(self.lockfile.plugins))
+
+    def texts(self) -> tuple[ProjectText, ...]:
+        """Every text file a plan may edit."""
+        return (self.config, self.package_json, self.entry, self.lockfile_text)
+
+    def _is_edited(self, name: str, plugin: LockedPlugin) -> bool:
+        if plugin.tree and self.trees.get(name, plugin.tree) != plugin.tree:
+            return True
+        return any(self.copies[path] not in ("", released) for path, released in plugin.copies.items())
 
 
 def _is_folder(path: Path) -> bool:
@@ -118,6 +140,10 @@ def read_snapshot(root: Path) -> ProjectSnapshot:
         lockfile=lockfile,
         plugins_root=folder,
         trees=_read_trees(root / folder),
+        copies={
+            path: read_copy(root, path) for plugin in lockfile.plugins.values() for path in plugin.copies
+        },
+        entry=_read_entry(root, reading.entry),
         framework=_read_framework(root),
     )
 
@@ -136,6 +162,26 @@ def read_text(root: Path, path: str, limit: int = TEXT_MAX_BYTES) -> ProjectText
             f"{path} is larger than {limit} bytes", hint="this is not a file we can edit"
         )
     return ProjectText(path=path, text=data.decode("utf-8", "surrogateescape"), integrity=integrity_of(data))
+
+
+def read_copy(root: Path, path: str) -> str:
+    """Integrity of a file that belongs to a plugin; "" when there is none.
+
+    A folder or a link in its place is never what was installed there.
+    """
+    place = root / path
+    try:
+        if any((root / part).is_symlink() for part in (path, *_parents(path))):
+            return integrity_of(b"a link")
+        if place.is_dir():
+            return integrity_of(b"a folder")
+        return file_integrity(place.read_bytes()) if place.is_file() else ""
+    except OSError as error:
+        raise ProjectNotWritable(f"{path} cannot be read", detail=str(error.strerror)) from error
+
+
+def _parents(path: str) -> list[str]:
+    return [parent.as_posix() for parent in PurePosixPath(path).parents][:-1]
 
 
 def read_tree(folder: Path) -> dict[str, bytes]:
@@ -185,6 +231,13 @@ def _check_inside(root: Path, folder: str) -> None:
                 detail=f"{current.relative_to(root)} is a link",
                 hint="make it a folder",
             )
+
+
+def _read_entry(root: Path, named: str) -> ProjectText:
+    """The server entry the config names, or the first of the framework's own places that is there."""
+    candidates = (named.removeprefix("./"),) if named else SERVER_ENTRIES
+    found = next((path for path in candidates if is_place(path) and _is_file(root / path)), None)
+    return read_text(root, found) if found else ProjectText(path=SERVER_ENTRIES[0], text="", integrity="")
 
 
 def _read_framework(root: Path) -> Version | None:

@@ -1,17 +1,29 @@
 """Conflict -> sentences: who asked for what, and where the chain breaks.
 
-A proof is a tree of clauses resolved from others; its leaves are facts of the catalogue and the
-project. They are told from the project outwards, each once, in the words of who asks.
+Told are the facts of a smallest contradiction, from the project outwards, each once, in the words
+of who asks. Of several proofs the one with the fewest facts is told.
 """
 
-from collections.abc import Mapping
+from msgspec import Struct, structs
 
-from msgspec import Struct
+from donkeytui.resolution.facts import (
+    Fact,
+    facts_of,
+    necessary_facts,
+    refute,
+    smallest_wishes,
+    wishes_of,
+)
+from donkeytui.resolution.request import KeepGoing, Request, Wish, always
+from donkeytui.resolution.sentences import Teller
+from donkeytui.resolution.solver import Unsolvable
+from donkeytui.resolution.universe import Universe
 
-from donkeytui.resolution.solver import PROJECT, Clause, Unsolvable
-from donkeytui.resolution.universe import Plugin
-
-FACTS_MAX = 30
+FACTS_MAX = 12
+FACTS_AT_END = 4
+"""Of a longer story the end is told too: that is where it breaks."""
+GOOD_ENOUGH = 6
+"""With so few facts no shorter proof is looked for."""
 
 
 class Conflict(Struct, frozen=True, kw_only=True):
@@ -22,123 +34,66 @@ class Conflict(Struct, frozen=True, kw_only=True):
     """Sentences, from the project outwards."""
     plugins: tuple[str, ...]
     """The plugins the project asks for that take part, in the order asked."""
+    core: tuple[Wish, ...] = ()
+    """The smallest set of wishes that conflict: without any one of them there is an answer."""
+    involved: tuple[str, ...] = ()
+    """All plugins the facts are about, those of the project first."""
 
 
-def explain(unsolvable: Unsolvable) -> Conflict:
-    leaves = _in_order(_leaves(unsolvable.proof), unsolvable)
-    told = [_sentence(leaf, unsolvable.plugins) for leaf in leaves]
-    facts = tuple(dict.fromkeys(told))
-    asked = [leaf for leaf in leaves if PROJECT in leaf.terms]
+def explain(unsolvable: Unsolvable, *, keep_going: KeepGoing = always) -> Conflict:
+    """Solves small parts of the request again, so on large graphs it costs more than a proof."""
+    request, universe = unsolvable.request, unsolvable.universe
+    taking_part = wishes_of(unsolvable.proof, request.wishes)
+    core = smallest_wishes(taking_part, request, universe, keep_going=keep_going)
+    facts = _fewest_facts(unsolvable, core, keep_going)
+    plugins = tuple(dict.fromkeys(wish.name for wish in core))
+    named = (name for fact in facts for name in (fact.asker, fact.target) if name)
+    told = Teller(facts, request, universe).sentences(list(unsolvable.plugins))
     return Conflict(
-        title=_title(asked),
-        facts=facts
-        if len(facts) <= FACTS_MAX
-        else (*facts[:FACTS_MAX], f"and {len(facts) - FACTS_MAX} more"),
-        plugins=tuple(dict.fromkeys(leaf.target for leaf in asked)),
+        title=_title(core),
+        facts=told if len(told) <= FACTS_MAX else _shortened(told),
+        plugins=plugins,
+        core=tuple(core),
+        involved=tuple(dict.fromkeys((*plugins, *named))),
     )
 
 
-def _leaves(proof: Clause) -> list[Clause]:
-    found: list[Clause] = []
-    seen: set[int] = set()
-    waiting = [proof]
-    while waiting:
-        clause = waiting.pop()
-        if id(clause) in seen:
+def smallest_core(
+    request: Request, universe: Universe, *, keep_going: KeepGoing = always
+) -> tuple[Wish, ...]:
+    """A smallest set of the wishes that has no answer; all of them when that cannot be found out."""
+    return tuple(smallest_wishes(request.wishes, request, universe, keep_going=keep_going))
+
+
+def _fewest_facts(unsolvable: Unsolvable, core: list[Wish], keep_going: KeepGoing) -> list[Fact]:
+    universe = unsolvable.universe
+    request = structs.replace(unsolvable.request, wishes=tuple(core))
+    backwards = structs.replace(request, wishes=tuple(reversed(core)))
+    best: list[Fact] | None = None
+    for asked, is_strong in ((request, False), (request, True), (backwards, True)):
+        proof = refute(asked, universe, is_strong=is_strong, keep_going=keep_going)
+        if proof is None:
             continue
-        seen.add(id(clause))
-        if clause.parents:
-            waiting.extend(reversed(clause.parents))
-        else:
-            found.append(clause)
-    return found
+        facts = necessary_facts(facts_of(proof, universe), request, universe, keep_going=keep_going)
+        if best is None or len(facts) < len(best):
+            best = facts
+        if len(best) <= GOOD_ENOUGH:
+            break
+    return facts_of(unsolvable.proof, universe) if best is None else best
 
 
-def _in_order(leaves: list[Clause], unsolvable: Unsolvable) -> list[Clause]:
-    """Breadth first from the project: a sentence comes after the one that brings its plugin in.
-
-    Among equals, what was asked first comes first.
-    """
-    wishes = {(wish.name, wish.range.text): place for place, wish in enumerate(unsolvable.wishes)}
-    met = {name: place for place, name in enumerate(unsolvable.plugins)}
-
-    def place(leaf: Clause) -> int:
-        if PROJECT in leaf.terms:
-            return wishes[leaf.target, leaf.range_text]
-        return met.get(leaf.target, len(met))
-
-    by_asker: dict[str, list[Clause]] = {}
-    for leaf in sorted(leaves, key=place):
-        by_asker.setdefault(next(iter(leaf.terms)), []).append(leaf)
-    ordered: list[Clause] = []
-    waiting, seen = [PROJECT], {PROJECT}
-    for asker in waiting:
-        for leaf in by_asker.pop(asker, ()):
-            ordered.append(leaf)
-            if leaf.target not in seen:
-                seen.add(leaf.target)
-                waiting.append(leaf.target)
-    return ordered + [leaf for rest in by_asker.values() for leaf in rest]
-
-
-def _title(asked: list[Clause]) -> str:
-    wanted = list(dict.fromkeys(f"`{_wanted(leaf)}`" for leaf in asked))
+def _title(core: list[Wish]) -> str:
+    wanted = list(
+        dict.fromkeys(
+            f"`{wish.name}`" if wish.range.is_any else f"`{wish.name} {wish.range.text}`" for wish in core
+        )
+    )
     if len(wanted) == 1:
         return f"{wanted[0]} cannot be installed here"
     return f"{', '.join(wanted[:-1])} and {wanted[-1]} do not fit together"
 
 
-def _wanted(clause: Clause) -> str:
-    is_any = clause.range_text in ("", "*")
-    return clause.target if is_any else f"{clause.target} {clause.range_text}"
-
-
-def _sentence(clause: Clause, plugins: Mapping[str, Plugin]) -> str:
-    asker, mask = next(iter(clause.terms.items()))
-    if clause.cause in ("yanked", "deprecated", "framework", "bun", "node"):
-        return _about_releases(clause, _span(plugins[asker], mask))
-    who = _asker(clause) if asker == PROJECT else f"`{asker}` {_span(plugins[asker], mask)} needs"
-    fact = f"{who} `{_wanted(clause)}`"
-    if clause.cause == "unknown":
-        return f"{fact}, which the registry does not have"
-    if clause.cause == "no-release":
-        newest = plugins[clause.target].candidates[-1:]
-        there_is = f"the newest is {newest[0].version.text}" if newest else "it has none"
-        return f"{fact}, but no release is in that range ({there_is})"
-    return fact
-
-
-def _asker(clause: Clause) -> str:
-    return "the lockfile has" if clause.source == "lockfile" else "you asked for"
-
-
-def _about_releases(clause: Clause, span: str) -> str:
-    name = f"`{clause.target}` {span}"
-    if clause.cause == "yanked":
-        return f"{name} was withdrawn by its author (yanked)"
-    if clause.cause == "deprecated":
-        return f"{name} is deprecated, and only taken when named exactly"
-    what = {"framework": "@donkeylabs/server", "bun": "Bun", "node": "Node"}[clause.cause]
-    return f"{name} needs {what} {clause.range_text}, and this project has {clause.source}"
-
-
-def _span(plugin: Plugin, mask: int) -> str:
-    """`2.0.0 to 2.4.1`, runs collapsed; at most three pieces."""
-    pieces: list[str] = []
-    run: list[str] = []
-    for place, candidate in enumerate(plugin.candidates):
-        if mask >> (place + 1) & 1:
-            run.append(candidate.version.text)
-        elif run:
-            pieces.append(_run(run))
-            run = []
-    if run:
-        pieces.append(_run(run))
-    if len(pieces) > 3:
-        versions = plugin.versions(mask)
-        return f"{versions[0]} to {versions[-1]} (not all)"
-    return ", ".join(pieces)
-
-
-def _run(versions: list[str]) -> str:
-    return versions[0] if len(versions) == 1 else f"{versions[0]} to {versions[-1]}"
+def _shortened(told: tuple[str, ...]) -> tuple[str, ...]:
+    left_out = len(told) - (FACTS_MAX - 1)
+    begin = FACTS_MAX - 1 - FACTS_AT_END
+    return (*told[:begin], f"and so on, through {left_out} more", *told[-FACTS_AT_END:])

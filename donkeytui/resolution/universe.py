@@ -5,12 +5,21 @@ in ascending precedence. npm's prerelease rule makes sets that are no intervals;
 nothing, and subset, union and complement are single int operations.
 """
 
-from collections.abc import Callable, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 
 from msgspec import Struct
 
+from donkeytui.resolution.edges import Edge, Need
 from registry_server.contract.problems import ProblemError
-from registry_server.contract.ranges import Range, parse_range, parse_requirement
+from registry_server.contract.ranges import (
+    Alternative,
+    Range,
+    Requirement,
+    parse_range,
+    parse_requirement,
+)
 from registry_server.contract.versions import Version, parse_version
 from registry_server.contract.wire import PluginDocument, Release
 
@@ -27,37 +36,52 @@ class Candidate(Struct, frozen=True, kw_only=True):
     node: Range | None
     is_yanked: bool
     is_deprecated: bool
+    published: datetime
+    """When the registry took it in."""
 
 
 class Plugin:
     """Releases of one plugin, ascending, and the masks asked of it so far."""
 
-    def __init__(self, name: str, candidates: tuple[Candidate, ...]) -> None:
+    def __init__(self, name: str, candidates: tuple[Candidate, ...], *, is_known: bool = True) -> None:
         self.name = name
         self.candidates = candidates
-        self.full = (1 << (len(candidates) + 1)) - 1
-        self._masks: dict[str, int] = {}
+        self.is_known = is_known
+        """False for a stand-in: the catalogue has no such plugin."""
+        self.full = (2 << len(candidates)) - 1
+        self.bits = {candidate.version.text: 2 << i for i, candidate in enumerate(candidates)}
+        self.yanked = self.mask_where(lambda candidate: candidate.is_yanked)
+        self.deprecated = self.mask_where(lambda candidate: candidate.is_deprecated)
+        self.prereleases = self.mask_where(lambda candidate: candidate.version.is_prerelease)
+        self.published_last = max((candidate.published for candidate in candidates), default=None)
+        self.is_bound = any(one.framework or one.bun or one.node for one in candidates)
+        """Whether any release asks for a framework or an engine."""
+        self._keys = [candidate.version.key for candidate in candidates]
+        self._masks: dict[tuple[str, bool], int] = {}
 
-    def mask(self, wanted: Range) -> int:
+    def mask(self, wanted: Range, *, with_prereleases: bool = False) -> int:
         """Releases in `wanted`; never bit 0."""
-        mask = self._masks.get(wanted.text)
+        mask = self._masks.get((wanted.text, with_prereleases))
         if mask is None:
-            mask = sum(2 << i for i, c in enumerate(self.candidates) if wanted.allows(c.version))
-            self._masks[wanted.text] = mask
+            mask = self._compute_mask(wanted, with_prereleases=with_prereleases)
+            self._masks[wanted.text, with_prereleases] = mask
         return mask
+
+    def prereleases_of(self, wanted: Range) -> int:
+        """Prereleases that somebody who writes `wanted` may have had in mind: of what is in it."""
+        return self.prereleases & self.mask_where(
+            lambda one: (
+                wanted.allows(one.version, include_prerelease=True)
+                or wanted.allows(parse_version("{}.{}.{}".format(*one.version.key[:3])))
+            )
+        )
 
     def mask_where(self, is_meant: Callable[[Candidate], bool]) -> int:
         return sum(2 << i for i, candidate in enumerate(self.candidates) if is_meant(candidate))
 
-    def mask_requiring(self, name: str, range_text: str) -> int:
-        """Releases that ask for `name` in exactly these words."""
-        return self.mask_where(
-            lambda candidate: any(n == name and r.text == range_text for n, r in candidate.requires)
-        )
-
     def bit(self, version: str) -> int:
         """The mask of exactly this version; 0 when there is no such release."""
-        return self.mask_where(lambda candidate: candidate.version.text == version)
+        return self.bits.get(version, 0)
 
     def chosen(self, mask: int) -> Candidate:
         """The candidate of a mask with one bit."""
@@ -66,20 +90,116 @@ class Plugin:
     def versions(self, mask: int) -> tuple[str, ...]:
         return tuple(c.version.text for i, c in enumerate(self.candidates) if mask >> (i + 1) & 1)
 
+    def _compute_mask(self, wanted: Range, *, with_prereleases: bool) -> int:
+        """The same as `Range.allows` on each release, by bisection."""
+        if with_prereleases:
+            mask = 0
+            for alternative in wanted.with_prereleases:
+                mask |= self._between(alternative)
+            return mask
+        mask = 0
+        for alternative in wanted.alternatives:
+            between = self._between(alternative)
+            mask |= between & ~self.prereleases
+            if alternative.prerelease_of and between & self.prereleases:
+                mask |= between & self.mask_where(
+                    lambda one, of=alternative.prerelease_of: one.version.key[:3] in of  # type: ignore[misc]
+                )
+        return mask
+
+    def _between(self, one: Alternative) -> int:
+        low, high = 0, len(self._keys)
+        if one.low is not None:
+            low = (bisect_right if one.low_open else bisect_left)(self._keys, one.low)
+        if one.high is not None:
+            high = (bisect_left if one.high_open else bisect_right)(self._keys, one.high)
+        return (2 << high) - (2 << low) if low < high else 0
+
 
 class Universe:
-    """Plugins by name, loaded when first asked for."""
+    """Plugins by name, loaded when first asked for.
+
+    Kept between solves it is warm: what was worked out about a plugin holds for every request.
+    """
 
     def __init__(self, load: Callable[[str], PluginDocument | None]) -> None:
         self._load = load
-        self._plugins: dict[str, Plugin | None] = {}
+        self._plugins: dict[str, Plugin] = {}
+        self._loose: frozenset[str] = frozenset()
+        self._needs: dict[tuple[str, int], tuple[Need, ...]] = {}
+        self._edges: dict[str, dict[str, Edge]] = {}
+
+    @classmethod
+    def of(cls, plugins: Iterable[Plugin]) -> "Universe":
+        """Of these plugins and no others."""
+        universe = cls(lambda _: None)
+        universe._plugins = {plugin.name: plugin for plugin in plugins}
+        return universe
 
     def plugin(self, name: str) -> Plugin | None:
         """None for a name the catalogue does not have."""
-        if name not in self._plugins:
+        plugin = self.plugin_or_stand_in(name)
+        return plugin if plugin.is_known else None
+
+    def plugin_or_stand_in(self, name: str) -> Plugin:
+        plugin = self._plugins.get(name)
+        if plugin is None:
             document = self._load(name)
-            self._plugins[name] = make_plugin(document) if document else None
-        return self._plugins[name]
+            plugin = make_plugin(document) if document else Plugin(name, (), is_known=False)
+            self._plugins[name] = plugin
+        return plugin
+
+    def with_prereleases(self, names: frozenset[str]) -> "Universe":
+        """The same plugins, where prereleases of `names` count like any version."""
+        if names == self._loose:
+            return self
+        other = Universe(self._load)
+        other._plugins = self._plugins
+        other._loose = names
+        return other
+
+    def takes_prereleases(self, name: str) -> bool:
+        return name in self._loose
+
+    def mask(self, name: str, wanted: Range) -> int:
+        return self.plugin_or_stand_in(name).mask(wanted, with_prereleases=name in self._loose)
+
+    def needs(self, name: str, chosen: int) -> tuple[Need, ...]:
+        """What the one release in `chosen` needs, in the order it says so."""
+        needs = self._needs.get((name, chosen))
+        if needs is None:
+            allowed = self._allowed(name, chosen.bit_length() - 2)
+            needs = tuple(Need(name, target, mask) for target, mask in allowed.items())
+            self._needs[name, chosen] = needs
+        return needs
+
+    def edges(self, name: str) -> dict[str, Edge]:
+        """What all releases of a plugin need, by the plugin asked for."""
+        edges = self._edges.get(name)
+        if edges is None:
+            plugin = self.plugin_or_stand_in(name)
+            asked: dict[str, dict[int, int]] = {}
+            for place in range(len(plugin.candidates)):
+                for target, allowed in self._allowed(name, place).items():
+                    asked.setdefault(target, {})[2 << place] = allowed
+            edges = {
+                target: Edge(name, target, allowed_by_release=by_release, full=plugin.full)
+                for target, by_release in asked.items()
+            }
+            self._edges[name] = edges
+        return edges
+
+    def _allowed(self, name: str, place: int) -> dict[str, int]:
+        allowed: dict[str, int] = {}
+        for target, wanted in self._plugins[name].candidates[place].requires:
+            mask = self.mask(target, wanted)
+            if target == name:
+                # A release that needs itself is either no news or impossible.
+                if mask & (2 << place):
+                    continue
+                mask = 0
+            allowed[target] = allowed.get(target, mask) & mask
+        return allowed
 
 
 def universe_of(documents: Mapping[str, PluginDocument]) -> Universe:
@@ -89,16 +209,22 @@ def universe_of(documents: Mapping[str, PluginDocument]) -> Universe:
 def make_plugin(document: PluginDocument) -> Plugin:
     """Releases whose metadata cannot be read are left out: nobody could have resolved to them."""
     candidates: dict[str, Candidate] = {}
+    read: dict[str, Requirement] = {}
     for release in document.versions:
-        candidate = _candidate(release)
+        candidate = _candidate(release, read)
         if candidate is not None:
             candidates[candidate.version.text] = candidate
     return Plugin(document.name, tuple(sorted(candidates.values(), key=lambda c: c.version.key)))
 
 
-def _candidate(release: Release) -> Candidate | None:
+def _candidate(release: Release, read: dict[str, Requirement]) -> Candidate | None:
+    """`read` keeps the requirements read so far: neighbouring releases repeat them."""
     try:
-        requirements = [parse_requirement(text) for text in release.dependencies.plugins]
+        requirements = []
+        for text in release.dependencies.plugins:
+            if text not in read:
+                read[text] = parse_requirement(text)
+            requirements.append(read[text])
         return Candidate(
             version=parse_version(release.version),
             requires=tuple((requirement.name, requirement.range) for requirement in requirements),
@@ -107,6 +233,7 @@ def _candidate(release: Release) -> Candidate | None:
             node=_range(release.engine.node),
             is_yanked=release.yanked,
             is_deprecated=release.deprecated,
+            published=release.created_at,
         )
     except ProblemError:
         return None

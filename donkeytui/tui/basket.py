@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from donkeytui.operations.install import Changes
+from donkeytui.operations.changes import Changes
 
 Action = Literal["install", "remove", "update"]
 

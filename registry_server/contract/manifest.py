@@ -1,16 +1,18 @@
 """package.json and manifest.json as Structs; parse and write.
 
 The manifest is the author's `package.json` with its `donkeylabs` key. The framework's own
-`manifest.json` (always called by its file name) adds registration, environment variables and
-instructions. Reading never stops at the first fault: all of them come back as findings.
+`manifest.json` (always called by its file name) adds environment variables, instructions and files
+that belong elsewhere in the project. Reading never stops at the first fault: all of them come back
+as findings.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from msgspec import Struct
 
 from registry_server.contract.names import is_name
+from registry_server.contract.paths import PATH_MAX_BYTES
 from registry_server.contract.problems import Finding, ProblemError
 from registry_server.contract.ranges import parse_range
 from registry_server.contract.strict_json import StrictJsonError, load_strict
@@ -25,6 +27,10 @@ TAGS_MAX = 20
 LABEL_HINT = "use lower case letters, digits and single dashes"
 REQUIREMENTS_MAX = 100
 NPM_NAME_MAX = 214
+ENV_VARS_MAX = 50
+INSTRUCTIONS_MAX = 50
+INSTRUCTION_MAX = 500
+COPY_RULES_MAX = 100
 
 _LABEL = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
 _NPM_NAME = re.compile(r"(?:@[a-z0-9~][a-z0-9._~-]*/)?[a-z0-9~][a-z0-9._~-]*\Z")
@@ -53,11 +59,21 @@ class Manifest(Struct, frozen=True, kw_only=True):
     postinstall: str = ""
 
 
+class CopyRule(Struct, frozen=True, kw_only=True):
+    """One item of `copy`, as it is written; what it means is told by `copies`."""
+
+    source: str
+    """A file or folder of the package, `.` for all of it."""
+    target: str
+    """Where it belongs in the project."""
+
+
 class FrameworkManifest(Struct, frozen=True, kw_only=True):
     """What we use of the framework's own `manifest.json`."""
 
     env_vars: tuple[str, ...] = ()
     instructions: tuple[str, ...] = ()
+    copies: tuple[CopyRule, ...] = ()
     npm: dict[str, str] = {}
 
 
@@ -117,8 +133,9 @@ def read_framework_manifest(data: bytes) -> tuple[FrameworkManifest, tuple[Findi
         reader.add("manifest-unreadable", "manifest.json is not an object")
         return FrameworkManifest(), tuple(reader.findings)
     manifest = FrameworkManifest(
-        env_vars=tuple(name for name in reader.env_vars(document.get("envVars")) if _ENV_NAME.match(name)),
-        instructions=reader.texts(document, "instructions", 50, 500),
+        env_vars=reader.env_vars(document.get("envVars")),
+        instructions=reader.texts(document, "instructions", INSTRUCTIONS_MAX, INSTRUCTION_MAX),
+        copies=reader.copies(document),
         npm=reader.npm(document, "dependencies"),
     )
     return manifest, tuple(reader.findings)
@@ -200,14 +217,41 @@ class _Reader:
             )
         return tuple(dict.fromkeys(label for label in labels if _LABEL.match(label)))
 
-    def env_vars(self, value: object) -> Iterable[str]:
+    def env_vars(self, value: object) -> tuple[str, ...]:
         """Both forms in the wild: `["A", "B"]` and `[{"name": "A"}]`."""
-        if value is None:
-            return
-        for item in value if isinstance(value, list) else ():
-            name = item.get("name") if isinstance(item, dict) else item
-            if isinstance(name, str) and len(name) <= 100:
-                yield name
+        items = value if isinstance(value, list) else []
+        named = (item.get("name") if isinstance(item, dict) else item for item in items)
+        names = [name for name in named if isinstance(name, str) and len(name) <= 100]
+        known = tuple(dict.fromkeys(name for name in names if _ENV_NAME.match(name)))
+        if len(known) > ENV_VARS_MAX:
+            self.add(
+                "manifest-field", f"`envVars` has {len(known)} names, at most {ENV_VARS_MAX} are allowed"
+            )
+        return known[:ENV_VARS_MAX]
+
+    def copies(self, document: dict[str, object]) -> tuple[CopyRule, ...]:
+        items = document.get("copy", [])
+        if not isinstance(items, list):
+            self.add("manifest-field", "`copy` is not a list")
+            return ()
+        if len(items) > COPY_RULES_MAX:
+            self.add("manifest-field", f"`copy` has {len(items)} items, at most {COPY_RULES_MAX} are allowed")
+        rules = (self.copy_rule(item) for item in items[:COPY_RULES_MAX])
+        return tuple(rule for rule in rules if rule is not None)
+
+    def copy_rule(self, item: object) -> CopyRule | None:
+        source, target = (item.get("from"), item.get("to")) if isinstance(item, dict) else (None, None)
+        if isinstance(source, str) and isinstance(target, str) and source and target:
+            if max(len(source), len(target)) <= PATH_MAX_BYTES:
+                return CopyRule(source=source, target=target)
+            self.add("manifest-copy", f"`copy` has a path of more than {PATH_MAX_BYTES} characters")
+            return None
+        self.add(
+            "manifest-copy",
+            "`copy` has an item without its two paths",
+            '{ "from": "FILE OR FOLDER OF THE PACKAGE", "to": "PATH IN THE PROJECT" }',
+        )
+        return None
 
     def person(self, value: object) -> tuple[str, str, str]:
         """Name, mail address and GitHub name out of npm's two forms of `author`."""

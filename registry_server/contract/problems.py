@@ -8,7 +8,7 @@ Message grammar: title = what happened (lower case, no final period, names in ba
 why, with the numbers; hint = one thing to do, as a command if possible.
 """
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from msgspec import Struct
 
@@ -39,6 +39,8 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: str = ""
     hint: str = ""
     findings: tuple[Finding, ...] = ()
+    extra: dict[str, Any] = {}
+    """What a program may want to know beyond the words; JSON values only."""
 
 
 _BY_CODE: dict[str, "type[ProblemError]"] = {}
@@ -57,7 +59,13 @@ class ProblemError(Exception):
         _BY_CODE[cls.code] = cls
 
     def __init__(
-        self, title: str, *, detail: str = "", hint: str = "", findings: tuple[Finding, ...] = ()
+        self,
+        title: str,
+        *,
+        detail: str = "",
+        hint: str = "",
+        findings: tuple[Finding, ...] = (),
+        extra: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(title)
         self.problem = Problem(
@@ -68,6 +76,7 @@ class ProblemError(Exception):
             detail=detail,
             hint=hint,
             findings=findings,
+            extra=extra or {},
         )
 
     def __str__(self) -> str:
@@ -77,7 +86,13 @@ class ProblemError(Exception):
 def error_from_problem(problem: Problem) -> ProblemError:
     """The exception a problem from the wire stands for; an unknown code gives a plain one."""
     kind = _BY_CODE.get(problem.code, ProblemError)
-    error = kind(problem.title, detail=problem.detail, hint=problem.hint, findings=problem.findings)
+    error = kind(
+        problem.title,
+        detail=problem.detail,
+        hint=problem.hint,
+        findings=problem.findings,
+        extra=problem.extra,
+    )
     if kind is ProblemError:
         error.problem = problem
     return error

@@ -11,6 +11,8 @@ from pathlib import PurePosixPath
 from msgspec import Struct
 
 from registry_server.contract.archive import Entries
+from registry_server.contract.capabilities import labels_of
+from registry_server.contract.copies import is_installed_path, read_copies
 from registry_server.contract.definition import (
     Definition,
     Import,
@@ -29,12 +31,18 @@ from registry_server.contract.manifest import (
 from registry_server.contract.names import camel_name
 from registry_server.contract.problems import Finding, InvalidPackage, Severity
 from registry_server.contract.scan import scan_secrets, scan_source
-from registry_server.contract.typescript import parse
+from registry_server.contract.typescript import Source, parse
+from registry_server.contract.wire import FileCopy, Label
 
 ENTRY_POINT = "index.ts"
 TEXT_SCAN_MAX_BYTES = 1 << 20
+MIGRATIONS_MAX = 500
+MIGRATIONS_MAX_CHARACTERS = 32_000
+"""Of all names together: they stand in the catalogue, which everybody holds."""
+
+_MIGRATIONS = "migrations/"
 _PEERS = frozenset(("@donkeylabs/server", "zod", "kysely", "bun", "typescript"))
-_SOURCES = (".ts", ".tsx", ".mts", ".cts", ".js", ".mjs", ".cjs")
+_SOURCES = (".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs")
 _REFUSED_NAMES = frozenset(
     (
         ".npmrc",
@@ -57,6 +65,9 @@ class PackageCheck(Struct, frozen=True, kw_only=True):
     framework_manifest: FrameworkManifest
     definition: Definition | None
     """None unless there is exactly one."""
+    labels: tuple[Label, ...]
+    """Sorted; of all code that is installed or copied."""
+    copies: tuple[FileCopy, ...]
     findings: tuple[Finding, ...]
 
     @property
@@ -90,15 +101,29 @@ def check_package(entries: Entries) -> PackageCheck:
         findings += more
     else:
         findings.append(_finding("error", "missing-file", f"there is no {ENTRY_POINT}"))
-    findings += _check_sources(entries, manifest, framework_manifest)
+    copying = read_copies(
+        entries, framework_manifest.copies, plugin=manifest.name if manifest is not None else ""
+    )
+    findings += copying.findings
+    brought = frozenset(copy.source for copy in copying.copies).union(filter(is_installed_path, entries))
+    sources = _check_sources(entries, manifest, framework_manifest, brought=brought)
+    findings += sources.findings
     findings += _check_migrations(entries)
     findings += _check_company(entries, manifest)
     return PackageCheck(
         manifest=manifest,
         framework_manifest=framework_manifest,
         definition=definition,
+        labels=tuple(sorted(sources.labels)),
+        copies=copying.copies,
         findings=tuple(sorted(findings, key=_by_weight)),
     )
+
+
+def migration_names(entries: Entries) -> tuple[str, ...]:
+    """Names of the files that the framework runs, in its order."""
+    paths = (path for path in entries if path.startswith(_MIGRATIONS) and path.endswith(".ts"))
+    return tuple(sorted(path.removeprefix(_MIGRATIONS) for path in paths if path.count("/") == 1))
 
 
 def check_migrations_kept(before: Mapping[str, str], now: Mapping[str, str], version: str) -> list[Finding]:
@@ -109,7 +134,7 @@ def check_migrations_kept(before: Mapping[str, str], now: Mapping[str, str], ver
     """
     findings: list[Finding] = []
     for path, integrity in before.items():
-        if not path.startswith("migrations/") or now.get(path) == integrity:
+        if not path.startswith(_MIGRATIONS) or now.get(path) == integrity:
             continue
         what = "is missing" if path not in now else "differs"
         findings.append(
@@ -250,39 +275,64 @@ def _judge_dependencies(definition: Definition, manifest: Manifest) -> Iterator[
         )
 
 
+class _Sources(Struct, frozen=True):
+    labels: set[Label]
+    findings: list[Finding]
+
+
 def _check_sources(
-    entries: Entries, manifest: Manifest | None, framework_manifest: FrameworkManifest
-) -> Iterator[Finding]:
+    entries: Entries,
+    manifest: Manifest | None,
+    framework_manifest: FrameworkManifest,
+    *,
+    brought: frozenset[str],
+) -> _Sources:
+    """`brought` are the entries that reach a project; the code of others earns no labels."""
+    result = _Sources(set(), [])
     undeclared: dict[str, tuple[str, int]] = {}
     for path, entry in entries.items():
-        if len(entry.data) > TEXT_SCAN_MAX_BYTES:
-            continue
-        text = entry.data.decode("utf-8", "replace")
-        yield from scan_secrets(path, text)
+        is_small = len(entry.data) <= TEXT_SCAN_MAX_BYTES
+        text = entry.data.decode("utf-8", "replace") if is_small or path.endswith(_SOURCES) else ""
+        if is_small:
+            result.findings.extend(scan_secrets(path, text))
         if not path.endswith(_SOURCES):
             continue
         try:
-            yield from scan_source(path, parse(text))
-            imports = read_imports(text)
+            source = parse(text)
         except InvalidPackage as error:
-            yield _finding("error", "source-unreadable", error.problem.detail, path=path)
+            result.findings.append(_finding("error", "source-unreadable", error.problem.detail, path=path))
             continue
-        for found in imports:
-            yield from _check_import(path, found)
-            yield from _check_import_exists(path, found, entries)
-            if not _is_test(path) and not found.is_type_only and (package := _npm_package(found.module)):
+        imports = read_imports(source)
+        result.findings.extend(_check_source(path, source, imports, entries=entries))
+        if path in brought:
+            result.labels.update(labels_of(source, imports))
+        for found in () if _is_test(path) else imports:
+            if not found.is_type_only and (package := _npm_package(found.module)):
                 undeclared.setdefault(package, (path, found.line))
     declared = {*framework_manifest.npm, *(manifest.npm if manifest else ())}
-    for package, (path, line) in undeclared.items():
-        if package not in declared:
-            yield _finding(
-                "warning",
-                "npm-undeclared",
-                f"`{package}` is imported, and not in `dependencies` of package.json",
-                path=path,
-                line=line,
-                hint="declare it, so that it is installed with the plugin",
-            )
+    missed = {package: place for package, place in undeclared.items() if package not in declared}
+    result.findings.extend(_undeclared(package, path, line=line) for package, (path, line) in missed.items())
+    return result
+
+
+def _check_source(
+    path: str, source: Source, imports: tuple[Import, ...], *, entries: Entries
+) -> Iterator[Finding]:
+    yield from scan_source(path, source)
+    for found in imports:
+        yield from _check_import(path, found)
+        yield from _check_import_exists(path, found, entries)
+
+
+def _undeclared(package: str, path: str, *, line: int) -> Finding:
+    return _finding(
+        "warning",
+        "npm-undeclared",
+        f"`{package}` is imported, and not in `dependencies` of package.json",
+        path=path,
+        line=line,
+        hint="declare it, so that it is installed with the plugin",
+    )
 
 
 def _check_import(path: str, found: Import) -> Iterator[Finding]:
@@ -357,17 +407,21 @@ def _is_test(path: str) -> bool:
 
 def _check_migrations(entries: Entries) -> Iterator[Finding]:
     for path in entries:
-        if not path.startswith("migrations/"):
+        if not path.startswith(_MIGRATIONS):
             continue
         if not path.endswith(".ts") or path.count("/") > 1:
             yield _finding("error", "migration-form", "only .ts files directly in migrations/ run", path=path)
             continue
         try:
-            names = exported_names(_text(entries, path))
+            exported = exported_names(_text(entries, path))
         except InvalidPackage:
             continue
-        if "up" not in names:
+        if "up" not in exported:
             yield _finding("error", "migration-up", "the migration exports no `up`", path=path)
+    names = migration_names(entries)
+    if len(names) > MIGRATIONS_MAX or sum(map(len, names)) > MIGRATIONS_MAX_CHARACTERS:
+        limits = f"{MIGRATIONS_MAX} files and {MIGRATIONS_MAX_CHARACTERS} characters of names"
+        yield _finding("error", "migration-many", f"there are more migrations than {limits}")
 
 
 def _check_company(entries: Entries, manifest: Manifest | None) -> Iterator[Finding]:

@@ -16,6 +16,8 @@ Sort = Literal["downloads", "rating", "recent", "name", "relevance"]
 Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 """What both ends can count to: JavaScript exactly, SQLite and the index in a column."""
 Moment = Annotated[datetime, Meta(tz=True)]
+Label = Literal["network", "files", "process", "environment", "eval", "dynamic-import"]
+"""What code reaches besides its own values; see `capabilities`."""
 
 
 class Wire(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -41,6 +43,40 @@ class Engine(Wire, frozen=True, kw_only=True):
     bun: str | None = None
 
 
+class FileCopy(Wire, frozen=True, kw_only=True):
+    """A file of the package that belongs elsewhere in the project too."""
+
+    source: str
+    """Path of the entry in the package."""
+    target: str
+    """Path in the project, relative to its root."""
+
+
+class Contents(Wire, frozen=True, kw_only=True):
+    """What a release does besides bringing its folder, so that a plan can say it before a download.
+
+    Made from the package by `contents`, the same for registry and client; nothing here is believed
+    of a registry that the package does not bear out. Every list is bounded there.
+    """
+
+    labels: tuple[Label, ...] = ()
+    """Sorted; of the code that is installed or copied."""
+    migrations: tuple[str, ...] = ()
+    """File names in `migrations/`, in the order in which they run."""
+    env_vars: tuple[str, ...] = ()
+    """Sorted names of environment variables that manifest.json asks for."""
+    copies: tuple[FileCopy, ...] = ()
+    """Sorted by target; what lies in the plugin's own folder is none."""
+    instructions: tuple[str, ...] = ()
+    """The author's next steps, in his order."""
+    postinstall: str = ""
+    """The hook's command; run by nobody without approval."""
+
+
+NO_CONTENTS = Contents()
+"""The very object a release has to have for its `contents` to be left out."""
+
+
 class Release(Wire, frozen=True, kw_only=True):
     """One published version of a plugin (`PluginVersion` of the design)."""
 
@@ -64,6 +100,8 @@ class Release(Wire, frozen=True, kw_only=True):
     yanked: bool = False
     yank_reason: str = ""
     publisher: str = ""
+    contents: Contents = NO_CONTENTS
+    """Left out when empty, and by registries from before it existed."""
 
 
 class PluginSummary(Wire, frozen=True, kw_only=True, omit_defaults=False):

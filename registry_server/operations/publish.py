@@ -7,6 +7,7 @@ from msgspec import Struct
 from registry_server.contract import routes
 from registry_server.contract.archive import Entries, read_package
 from registry_server.contract.changelog import release_notes
+from registry_server.contract.contents import contents_of
 from registry_server.contract.integrity import integrity_of
 from registry_server.contract.manifest import CATEGORIES_MAX, LABEL_HINT, TAGS_MAX, Manifest, label_fault
 from registry_server.contract.problems import (
@@ -251,6 +252,7 @@ def _release(manifest: Manifest, examined: _Examined, caller: Caller) -> NewRele
         ),
         engine=Engine(node=manifest.node or None, bun=manifest.bun or None),
         framework=manifest.framework,
+        contents=contents_of(entries, examined.check),
         integrity=examined.integrity,
         size=examined.size,
         files=tuple(

@@ -64,3 +64,8 @@ _SCHEMA = (
 def _start(database: sqlite_utils.Database) -> None:
     for statement in _SCHEMA:
         database.execute(statement)
+
+
+@MIGRATIONS(name="002_contents")
+def _contents(database: sqlite_utils.Database) -> None:
+    database.execute("ALTER TABLE releases ADD COLUMN contents TEXT NOT NULL DEFAULT '{}'")

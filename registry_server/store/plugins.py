@@ -9,7 +9,9 @@ from registry_server.contract import routes
 from registry_server.contract.names import lookalike_key
 from registry_server.contract.versions import parse_version
 from registry_server.contract.wire import (
+    NO_CONTENTS,
     Author,
+    Contents,
     Engine,
     EntryListing,
     PluginDocument,
@@ -39,6 +41,7 @@ class NewRelease(Struct, frozen=True, kw_only=True):
     dependencies: ReleaseDependencies
     engine: Engine
     framework: str
+    contents: Contents
     integrity: str
     size: int
     files: tuple[EntryListing, ...]
@@ -121,7 +124,8 @@ def fields_of(connection: Connection, plugin: int) -> PluginFields:
 def add_release(connection: Connection, plugin: int, release: NewRelease, now: datetime) -> None:
     connection.execute(
         "INSERT INTO releases (plugin_id, version, precedence, description, dependencies, engine, framework,"
-        " integrity, size, files, readme, publisher_id, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        " contents, integrity, size, files, readme, publisher_id, created_at)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         (
             plugin,
             release.version,
@@ -130,6 +134,7 @@ def add_release(connection: Connection, plugin: int, release: NewRelease, now: d
             msgspec.json.encode(release.dependencies).decode(),
             msgspec.json.encode(release.engine).decode(),
             release.framework,
+            msgspec.json.encode(release.contents).decode(),
             release.integrity,
             release.size,
             msgspec.json.encode(release.files).decode(),
@@ -352,6 +357,11 @@ def _author(row: Row) -> Author:
     )
 
 
+def _contents(row: Row) -> Contents:
+    contents = msgspec.json.decode(row["contents"], type=Contents)
+    return NO_CONTENTS if contents == NO_CONTENTS else contents
+
+
 def _labels(connection: Connection, plugin: int, kind: str) -> tuple[str, ...]:
     query = "SELECT label FROM labels WHERE plugin_id = ? AND kind = ? ORDER BY place"
     return tuple(row["label"] for row in connection.execute(query, (plugin, kind)))
@@ -379,6 +389,7 @@ def _releases(connection: Connection, plugin: int, name: str) -> tuple[Release, 
             yanked=bool(row["yanked"]),
             yank_reason=row["yank_reason"],
             publisher=row["publisher"],
+            contents=_contents(row),
         )
         for row in rows
     ]

@@ -10,8 +10,16 @@ PURE = (
     *sorted((ROOT / "registry_server/contract").glob("*.py")),
     *sorted((ROOT / "donkeytui/resolution").glob("*.py")),
     *(ROOT / "registry_server/search" / f"{name}.py" for name in ("document", "query", "words", "highlight")),
-    *(ROOT / "donkeytui/project" / f"{n}.py" for n in ("lockfile", "config_ts", "package_json", "tree")),
-    *(ROOT / "donkeytui" / name for name in ("events.py", "problems.py", "install/plan.py")),
+    *(
+        path
+        for path in sorted((ROOT / "donkeytui/project").glob("*.py"))
+        if path.name not in ("snapshot.py", "plugin_files.py")
+    ),
+    *(
+        ROOT / "donkeytui/install" / f"{name}.py"
+        for name in ("plan", "planning", "notices", "npm_plan", "copies", "stage")
+    ),
+    *(ROOT / "donkeytui" / name for name in ("events.py", "problems.py")),
 )
 BANNED_CALLS = {"open", "print", "input", "exec", "eval"}
 BANNED_ATTRIBUTES = {

@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 
 from registry_server.contract.manifest import (
     CATEGORIES_MAX,
+    COPY_RULES_MAX,
     DESCRIPTION_MAX,
+    ENV_VARS_MAX,
     REQUIREMENTS_MAX,
+    CopyRule,
     FrameworkManifest,
     Manifest,
     read_framework_manifest,
@@ -353,3 +356,48 @@ def test_faults_of_the_framework_manifest_name_its_file(data: bytes, code: str) 
     _, findings = read_framework_manifest(data)
 
     assert [(finding.code, finding.path) for finding in findings] == [(code, "manifest.json")]
+
+
+def test_environment_variables_are_named_once_and_bounded() -> None:
+    names = [f"KEY_{number}" for number in range(ENV_VARS_MAX + 1)]
+    manifest, findings = read_framework_manifest(json.dumps({"envVars": [*names[1:], names[1]]}).encode())
+    _, faults = read_framework_manifest(json.dumps({"envVars": names}).encode())
+
+    assert manifest.env_vars == tuple(names[1:])
+    assert findings == ()
+    assert [fault.text for fault in faults] == ["`envVars` has 51 names, at most 50 are allowed"]
+
+
+def test_copy_is_read_as_it_is_written() -> None:
+    items = [{"from": ".", "to": "./x/", "note": "others may add fields"}, {"from": "a.ts", "to": "../b.ts"}]
+    manifest, findings = read_framework_manifest(json.dumps({"copy": items}).encode())
+
+    assert manifest.copies == (CopyRule(source=".", target="./x/"), CopyRule(source="a.ts", target="../b.ts"))
+    assert findings == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        *((value, "manifest-field") for value in ({}, "a", 7, None, {"from": "a", "to": "b"})),
+        *(
+            ([item], "manifest-copy")
+            for item in ("a", 7, None, [], {}, ["a", "b"], {"from": "a"}, {"to": "b"})
+        ),
+        *(([item], "manifest-copy") for item in ({"from": "", "to": "b"}, {"from": "a", "to": ""})),
+        *(([item], "manifest-copy") for item in ({"from": ["a"], "to": "b"}, {"from": "a", "to": {}})),
+        ([{"from": "a" * 1025, "to": "b"}], "manifest-copy"),
+        ([{"from": "a", "to": "b"}] * (COPY_RULES_MAX + 1), "manifest-field"),
+    ],
+)
+def test_hostile_copy_items_are_faults(value: Any, code: str) -> None:
+    manifest, findings = read_framework_manifest(json.dumps({"copy": value}).encode())
+
+    assert [(finding.code, finding.path) for finding in findings] == [(code, "manifest.json")]
+    assert len(manifest.copies) in (0, COPY_RULES_MAX)
+
+
+def test_half_a_surrogate_pair_in_a_copy_is_refused_with_the_whole_file() -> None:
+    _, findings = read_framework_manifest(b'{"copy": [{"from": "\\ud800", "to": "a"}]}')
+
+    assert [finding.code for finding in findings] == ["manifest-unreadable"]

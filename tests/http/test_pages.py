@@ -185,6 +185,41 @@ def test_a_plugin_shows_its_readme_needs_and_releases(api: Api, publish: Publish
     ]
 
 
+def test_a_plugin_shows_what_it_touches_and_the_next_steps(api: Api, publish: Publish) -> None:
+    manifest = {
+        "envVars": ["JWT_SECRET"],
+        "instructions": [f"Make a secret. {SCRIPT}"],
+        "copy": [{"from": "index.ts", "to": "src/'.ts"}],
+    }
+    publish(
+        "auth",
+        hooks={"postinstall": f"echo {BREAKOUT}"},
+        extra={
+            "manifest.json": json.dumps(manifest),
+            "client.ts": "await fetch(process.env.URL);\n",
+            "migrations/001_create.ts": "export async function up() {}\n",
+        },
+    )
+
+    page = assert_harmless(api.get("/plugins/auth"))
+
+    assert "Its code reaches: environment, network" in page.text
+    assert "Environment variables: JWT_SECRET" in page.text
+    assert "Migrations: 001_create.ts" in page.text
+    assert "Copies index.ts to src/'.ts" in page.text
+    assert f"Asks to run after installation: echo {BREAKOUT}" in page.text
+    assert f"Make a secret. {SCRIPT}" in page.text
+
+
+def test_a_plugin_that_touches_nothing_has_no_such_part(api: Api, publish: Publish) -> None:
+    publish("auth", extra={"manifest.json": json.dumps({"instructions": ["Look around."]})})
+
+    page = assert_harmless(api.get("/plugins/auth"))
+
+    assert "What it touches" not in page.text
+    assert "Look around." in page.text
+
+
 def test_a_plugin_without_a_readme_has_a_page(
     api: Api, registry: Registry, owner: Caller, publish: Publish
 ) -> None:

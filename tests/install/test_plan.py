@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from donkeytui.install.plan import Basis, InstallPlan, Step, make_plan
+from donkeytui.install.plan import Basis, InstallPlan, PlanOptions, Step
+from donkeytui.install.planning import make_plan
 from donkeytui.problems import FolderTaken, PluginEdited
 from donkeytui.project.lockfile import parse_lockfile, render_lockfile
 from donkeytui.project.snapshot import read_snapshot
@@ -44,7 +45,7 @@ def test_a_plan_says_everything_that_happens(project: Path) -> None:
     assert plan.download_bytes == sum(map(len, goal.packages.values()))
     assert [edit.path for edit in plan.edits] == ["donkeylabs-lock.json"]
     assert plan.npm == {}
-    assert plan.notices == ()
+    assert notice_codes(plan) == ["unsigned"]
     assert not plan.is_empty
 
 
@@ -56,9 +57,11 @@ def test_a_plan_knows_what_it_was_made_from(project: Path) -> None:
     plan = Goal().add("users", "2.0.0").add("kept").add("auth").plan(project)
 
     assert plan.basis == Basis(
-        config=integrity_of(CONFIG.encode()),
-        package_json=integrity_of(PACKAGE_JSON.encode()),
-        lockfile=integrity_of(lockfile),
+        texts={
+            "donkeylabs.config.ts": integrity_of(CONFIG.encode()),
+            "package.json": integrity_of(PACKAGE_JSON.encode()),
+            "donkeylabs-lock.json": integrity_of(lockfile),
+        },
         trees={"users": snapshot.trees["users"], "auth": ""},
     )
 
@@ -144,7 +147,7 @@ def test_a_plugin_whose_folder_is_missing_is_installed_again(project: Path) -> N
 def test_what_is_in_the_cache_does_not_count_as_download(project: Path) -> None:
     goal = Goal().add("auth").add("users")
     integrity = integrity_of(goal.packages["auth"])
-    plan = make_plan(read_snapshot(project), goal.wanted, cached=frozenset((integrity,)))
+    plan = make_plan(read_snapshot(project), goal.wanted, PlanOptions(cached=frozenset((integrity,))))
 
     assert [each.is_cached for each in plan.downloads] == [True, False]
     assert plan.download_bytes == len(goal.packages["users"])
@@ -221,9 +224,8 @@ def test_without_a_package_json_npm_packages_are_told_and_nothing_is_made(projec
     plan = Goal().add("auth", npm={"jose": "^6.0.0"}).add("users").reach(project)
 
     assert plan.npm == {}
-    assert [(notice.code, notice.severity) for notice in plan.notices] == [
-        ("package-json-missing", "warning")
-    ]
+    assert notice_codes(plan) == ["package-json-missing", "unsigned"]
+    assert plan.notices[0].severity == "warning"
     assert "jose" in plan.notices[0].text
     assert not (project / "package.json").exists()
 
@@ -231,7 +233,7 @@ def test_without_a_package_json_npm_packages_are_told_and_nothing_is_made(projec
 def test_without_a_package_json_a_plugin_without_npm_packages_earns_no_notice(project: Path) -> None:
     (project / "package.json").unlink()
 
-    assert Goal().add("auth").plan(project).notices == ()
+    assert notice_codes(Goal().add("auth").plan(project)) == ["unsigned"]
 
 
 def test_a_broken_package_json_is_a_problem_only_for_who_needs_it(project: Path) -> None:
@@ -240,8 +242,9 @@ def test_a_broken_package_json_is_a_problem_only_for_who_needs_it(project: Path)
 
     with pytest.raises(InvalidManifest):
         Goal().add("auth").add("mail", npm={"nodemailer": "^6.0.0"}).plan(project)
-    assert Goal().add("auth").add("users").plan(project).npm == {}
-    assert [step.kind for step in Goal().plan(project).changes] == ["remove"]
+    assert Goal().add("auth", npm={"jose": "^6.0.0"}).add("users").plan(project).npm == {}
+    with pytest.raises(InvalidManifest):
+        Goal().plan(project)
 
 
 @pytest.mark.parametrize(
@@ -295,7 +298,7 @@ def test_a_config_that_is_not_understood_is_told_and_left_alone(tmp_path: Path) 
     plan = Goal().add("auth").plan(project)
 
     assert edit_of(plan, "donkeylabs.config.ts") is None
-    (notice,) = plan.notices
+    notice = plan.notices[0]
     assert (notice.code, notice.severity) == ("config-not-understood", "warning")
     assert '"./src/plugins/**/index.ts"' in notice.hint
 
@@ -396,7 +399,7 @@ def test_yanked_and_deprecated_releases_are_told(project: Path) -> None:
     goal.add("mail", fields={"deprecated": True, "deprecation": "use post"}).add("users")
     plan = goal.plan(project)
 
-    assert [(notice.code, notice.severity, notice.text) for notice in plan.notices] == [
+    assert [(notice.code, notice.severity, notice.text) for notice in plan.notices[:2]] == [
         ("yanked", "warning", "`auth` 1.0.0 was yanked: leaks keys"),
         ("deprecated", "warning", "`mail` 1.0.0 is deprecated: use post"),
     ]
@@ -407,6 +410,7 @@ def test_a_yanked_release_that_stays_is_told_with_every_plan(project: Path) -> N
 
     plan = Goal().add("auth", fields={"yanked": True}).add("users").plan(project)
 
-    assert [(notice.text, notice.hint) for notice in plan.notices] == [
-        ("`auth` 1.0.0 was yanked", "donkeytui update auth")
-    ]
+    assert (plan.notices[0].text, plan.notices[0].hint) == (
+        "`auth` 1.0.0 was yanked",
+        "donkeytui update auth",
+    )

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from donkeytui.install.disk import Disk
-from donkeytui.operations.install import InstallReport, apply_plan, plan_install
+from donkeytui.operations.apply import InstallReport, apply_plan
+from donkeytui.operations.changes import Changes, plan_changes
 from donkeytui.session import Session
 
 
@@ -31,7 +32,7 @@ def test_cancelling_a_commit_waits_for_its_end_and_gives_the_report(
     disk = WaitingDisk()
 
     async def install(session: Session) -> InstallReport:
-        plan = await plan_install(session, ["users"])
+        plan = await plan_changes(session, Changes(install=("users",)))
         applying = asyncio.ensure_future(apply_plan(session, plan, disk=disk))
         await asyncio.to_thread(disk.has_begun.wait, 10)
         applying.cancel()

@@ -12,7 +12,8 @@ import pytest
 from donkeytui.embedded import EmbeddedTransport
 from donkeytui.events import Event, Notice
 from donkeytui.install.plan import InstallPlan
-from donkeytui.operations.install import Changes, InstallReport, apply_plan, plan_changes
+from donkeytui.operations.apply import InstallReport, apply_plan
+from donkeytui.operations.changes import Changes, plan_changes
 from donkeytui.operations.installed import InstalledList, list_installed
 from donkeytui.problems import (
     FolderTaken,
@@ -94,7 +95,8 @@ def kinds(plan: InstallPlan) -> dict[str, str]:
 
 
 def codes(plan: InstallPlan) -> list[str]:
-    return [notice.code for notice in plan.notices]
+    """But that nothing is signed, which every install says."""
+    return [notice.code for notice in plan.notices if notice.code != "unsigned"]
 
 
 # What a request chooses, and what the lockfile remembers of it.
@@ -199,7 +201,7 @@ def test_a_yanked_release_stays_where_it_is_locked_and_is_chosen_nowhere_else(
     assert chosen(newcomer.plan("auth")) == {"auth": "1.0.0"}
     with pytest.raises(ResolutionFailed) as caught:
         newcomer.plan("auth@1.1.0")
-    assert "yanked" in caught.value.problem.detail
+    assert "was withdrawn by its author" in caught.value.problem.detail
 
 
 def test_prereleases_are_chosen_only_when_asked_for(shop: Shop, publish: Callable[..., Any]) -> None:
@@ -425,7 +427,7 @@ def test_the_lockfile_makes_the_same_project_elsewhere(
 
     plan = clone.plan()
     assert chosen(plan) == {"auth": "1.0.0", "users": "1.0.0"}
-    assert (plan.edits, plan.notices) == ((), ())
+    assert (plan.edits, codes(plan)) == ((), [])
     assert all(download.size_bytes < 10_000 for download in plan.downloads)
     clone.apply()
 
@@ -444,7 +446,7 @@ def test_a_second_clone_needs_no_registry_when_the_cache_has_everything(
     offline = {"registry": OTHER, "registries": (OTHER,), "is_offline": True}
     report = clone.apply(settings=offline)
 
-    assert report.notices == ()
+    assert [notice.code for notice in report.notices] == ["unsigned"]
     assert tree(clone.root) == tree(shop.root)
 
 
@@ -507,7 +509,8 @@ def test_next_steps_tell_what_to_register_dependencies_first(shop: Shop, publish
     ]
     assert steps.env_vars == ("AUTH_KEY",)
     assert steps.instructions == ("Ask.",)
-    assert steps.commands == ("bun install", "bunx donkeylabs generate")
+    assert steps.npm_command == "bun install"
+    assert steps.commands == ("bunx donkeylabs generate",)
 
 
 @pytest.mark.parametrize(
@@ -520,7 +523,7 @@ def test_the_command_for_npm_packages_is_that_of_the_project(
     publish("auth", npm={"jose": "^6.0.0"})
     (shop.root / lock).write_text("")
 
-    assert shop.apply("auth").next_steps.commands[0] == command
+    assert shop.apply("auth").next_steps.npm_command == command
 
 
 def test_a_project_without_package_json_gets_its_plugin_and_a_notice(
@@ -531,7 +534,7 @@ def test_a_project_without_package_json_gets_its_plugin_and_a_notice(
 
     report = shop.apply("auth")
 
-    assert [notice.code for notice in report.notices] == ["package-json-missing"]
+    assert [notice.code for notice in report.notices] == ["package-json-missing", "unsigned"]
     assert not (shop.root / "package.json").exists()
     assert (shop.root / PLUGINS / "auth" / "index.ts").exists()
 
@@ -567,7 +570,7 @@ def test_a_locked_release_that_the_registry_lost_stays(
     plan = shop.plan("mail", settings=another_registry.settings)
 
     assert chosen(plan) == {"auth": "1.0.0", "mail": "1.0.0", "users": "1.0.0"}
-    assert {notice.text for notice in plan.notices} == {
+    assert {notice.text for notice in plan.notices if notice.code == "yanked"} == {
         f"`{name}` 1.0.0 was yanked: the registry in use does not have it" for name in ("auth", "users")
     }
     moved = shop.plan(update=("users",), settings=another_registry.settings)
@@ -677,11 +680,14 @@ def test_a_conflict_names_the_chain_from_the_project_outwards(
     problem = caught.value.problem
     assert problem.title == "`auth` and `users ^1.0.0` do not fit together"
     assert problem.detail.split("\n") == [
-        "you asked for `auth`",
-        "the lockfile has `users ^1.0.0`",
-        "`auth` 1.0.0 needs `users ^2.0.0`",
+        "1. you asked for `auth`",
+        "2. the lockfile has `users ^1.0.0`",
+        "3. `auth` 1.0.0 needs `users ^2.0.0`",
     ]
-    assert problem.hint.startswith("donkeytui ")
+    assert problem.hint.splitlines() == [
+        "one of these works:",
+        'donkeytui install "users@^2.0.0"   `users` ^2.0.0 brings users 2.0.0, auth 1.0.0',
+    ]
     assert tree(shop.root) == before
 
 

@@ -1,4 +1,5 @@
-from donkeytui.operations.install import apply_plan, plan_install
+from donkeytui.operations.apply import apply_plan
+from donkeytui.operations.changes import Changes, plan_changes
 from tests.support.builders import tree
 
 
@@ -7,7 +8,7 @@ def test_install_brings_what_the_plugin_needs(publish, in_session, project):
     publish("auth", "2.0.0", needs={"users": "^1.0.0"})
 
     async def install(session):
-        plan = await plan_install(session, ["auth"])
+        plan = await plan_changes(session, Changes(install=("auth",)))
         return plan, await apply_plan(session, plan)
 
     plan, report = in_session(install)

@@ -112,7 +112,7 @@ def test_one_meaning_has_one_text_whatever_the_order_and_the_blanks(lockfile: Lo
 def test_fields_of_later_versions_are_read_over() -> None:
     document = json.loads(TEXT)
     document["signature"] = "later"
-    document["plugins"]["auth"]["signer"] = ["later"]
+    document["plugins"]["auth"]["later"] = ["later"]
 
     assert parse_lockfile(json.dumps(document)) == LOCKFILE
 
@@ -215,7 +215,7 @@ def test_what_is_no_plugin_name_never_becomes_a_folder(name: str) -> None:
         (TEXT.replace("{\n", "\ufeff{\n", 1), "not JSON"),
         (" " * (LOCKFILE_MAX_BYTES + 1), "larger than"),
         (TEXT.replace("1.2.0", "1.2.0\x00", 1), "not JSON"),
-        ("<<<<<<< HEAD\n" + TEXT, "at line 1"),
+        ("<<<<<<< HEAD\n" + TEXT, r"merge conflict \(line 1\)"),
     ],
     ids=range(20),
 )

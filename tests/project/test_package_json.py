@@ -9,6 +9,7 @@ from donkeytui.project.package_json import (
     add_npm_dependencies,
     read_npm_dependencies,
     remove_npm_dependencies,
+    set_npm_dependencies,
 )
 from registry_server.contract.problems import InvalidManifest
 
@@ -66,6 +67,7 @@ def test_file_with_more_than_one_meaning_or_none_is_refused(text: str) -> None:
         lambda: read_npm_dependencies(text),
         lambda: add_npm_dependencies(text, {"jose": "^5"}),
         lambda: remove_npm_dependencies(text, {"jose"}),
+        lambda: set_npm_dependencies(text, {"jose": "^5"}),
     ):
         with pytest.raises(InvalidManifest) as caught:
             edit()
@@ -176,6 +178,41 @@ def test_other_fields_keep_their_packages() -> None:
     assert remove_npm_dependencies(PROJECT, ["typescript"]) == PROJECT
 
 
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({"kysely": "0.28.0"}, PROJECT.replace("^0.27.0", "0.28.0")),
+        ({"typescript": "~5.4.0"}, PROJECT.replace("^5.0.0", "~5.4.0")),
+        ({"kysely": "^0.27.0"}, PROJECT),
+        ({}, PROJECT),
+        (
+            {"jose": "^5", "typescript": "~5.4.0"},
+            PROJECT.replace("^5.0.0", "~5.4.0").replace('"kysely"', '"jose": "^5",\n    "kysely"'),
+        ),
+    ],
+)
+def test_range_is_set_in_the_field_that_has_the_package(wanted: dict[str, str], expected: str) -> None:
+    assert set_npm_dependencies(PROJECT, wanted) == expected
+
+
+def test_of_several_fields_the_one_that_counts_at_run_time_is_set() -> None:
+    text = (
+        '{ "peerDependencies": { "a": "1" }, "devDependencies": { "a": "1" },'
+        ' "optionalDependencies": { "a": "1" } }'
+    )
+
+    assert set_npm_dependencies(text, {"a": "2"}) == text.replace(
+        '"optionalDependencies": { "a": "1" }', '"optionalDependencies": { "a": "2" }'
+    )
+
+
+def test_range_that_is_spelled_with_escapes_is_left_as_it_is() -> None:
+    text = r'{ "dependencies": { "\u0061": "\u003e=1" } }'
+
+    assert set_npm_dependencies(text, {"a": ">=1"}) == text
+    assert set_npm_dependencies(text, {"a": "2"}) == text.replace(r"\u003e=1", "2")
+
+
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.sampled_from(
     ["a", "b", "@a/b", "Z", "dependencies", '"', "\\", "{", "}", ",", ":", "é", "\u2028"]
 )
@@ -228,6 +265,20 @@ def test_adding_changes_dependencies_and_nothing_else(text: str, wanted: dict[st
     new = {name: range_ for name, range_ in wanted.items() if name not in present}
     assert after.pop("dependencies") == before.pop("dependencies") | new
     assert list(after.items()) == list(before.items())
+
+
+@settings(max_examples=60, deadline=None)
+@given(projects(), WANTED)
+def test_setting_gives_exactly_the_wanted_ranges_and_setting_back_the_text(
+    text: str, wanted: dict[str, str]
+) -> None:
+    present = read_npm_dependencies(text)
+    changed = set_npm_dependencies(text, wanted)
+    back = remove_npm_dependencies(set_npm_dependencies(changed, present), wanted.keys() - present.keys())
+
+    assert read_npm_dependencies(changed) == present | wanted
+    assert json.loads(changed).keys() == json.loads(text).keys()
+    assert list(read_npm_dependencies(back).items()) == list(present.items())
 
 
 @settings(max_examples=60, deadline=None)

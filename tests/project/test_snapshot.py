@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from donkeytui.problems import LockfileInvalid, NotAProject, ProjectNotWritable
 from donkeytui.project.lockfile import LockedPlugin, Lockfile, render_lockfile
 from donkeytui.project.snapshot import TEXT_MAX_BYTES, find_project, read_snapshot, read_tree
-from donkeytui.project.tree import is_installed_path, tree_integrity
+from donkeytui.project.tree import tree_integrity
+from registry_server.contract.copies import is_installed_path
 from registry_server.contract.integrity import integrity_of
 from tests.support.builders import CONFIG, PACKAGE_JSON, write_project
 

@@ -1,16 +1,22 @@
 """What a person reads when nothing fits: the exact sentences, for each cause."""
 
 import re
+from datetime import timedelta
 
 import pytest
+from msgspec import json, structs
 
-from donkeytui.resolution.explain import FACTS_MAX, Conflict, explain
+from donkeytui.resolution.explain import FACTS_AT_END, FACTS_MAX, Conflict, explain
 from donkeytui.resolution.solver import Environment, Request, Unsolvable, Wish, solve
-from donkeytui.resolution.universe import universe_of
+from donkeytui.resolution.universe import Universe
 from registry_server.contract.ranges import parse_range
 from registry_server.contract.versions import parse_version
 from registry_server.contract.wire import Engine, PluginDocument
-from tests.support.builders import document, release
+from tests.support.builders import MOMENT, document, release
+
+
+def universe(documents: list[PluginDocument]) -> Universe:
+    return Universe({doc.name: doc for doc in documents}.get)
 
 
 def conflict(documents: list[PluginDocument], *wishes: str, **options: object) -> Conflict:
@@ -21,7 +27,7 @@ def conflict(documents: list[PluginDocument], *wishes: str, **options: object) -
         source = "lockfile" if wish.startswith("!") else "request"
         asked.append(Wish(name=name, range=parse_range(text), source=source))
     request = Request(wishes=tuple(asked), **options)  # type: ignore[arg-type]
-    answer = solve(request, universe_of({doc.name: doc for doc in documents}))
+    answer = solve(request, universe(documents))
     assert isinstance(answer, Unsolvable)
     return explain(answer)
 
@@ -42,7 +48,8 @@ def test_two_plugins_that_need_different_releases_of_a_third() -> None:
         "!billing@^1.0.0",
     )
 
-    assert told == Conflict(
+    assert [(wish.name, wish.source) for wish in told.core] == [("auth", "request"), ("billing", "lockfile")]
+    assert structs.replace(told, core=()) == Conflict(
         title="`auth ^2.0.0` and `billing ^1.0.0` do not fit together",
         facts=(
             "you asked for `auth ^2.0.0`",
@@ -51,6 +58,7 @@ def test_two_plugins_that_need_different_releases_of_a_third() -> None:
             "`billing` 1.0.0 to 1.1.0 needs `orm ^2.0.0`",
         ),
         plugins=("auth", "billing"),
+        involved=("auth", "billing", "orm"),
     )
 
 
@@ -137,17 +145,51 @@ def test_a_plugin_without_any_release() -> None:
 
 
 def test_a_range_that_only_prereleases_fit() -> None:
-    assert conflict([document("search", release("1.0.0-beta.1"))], "search@^1.0.0").facts == (
-        "you asked for `search ^1.0.0`, but no release is in that range (the newest is 1.0.0-beta.1)",
+    search = document("search", release("1.1.0"), release("1.2.0-beta.2"), release("1.2.0-beta.3"))
+
+    assert conflict([search], "search@^1.2.0").facts == (
+        "you asked for `search ^1.2.0`, which exists only as a prerelease: 1.2.0-beta.2 to 1.2.0-beta.3",
     )
 
 
-def test_releases_their_author_withdrew() -> None:
+def test_a_range_of_which_every_release_was_withdrawn() -> None:
     queue = document("queue", release("2.9.4"), release("3.0.0", yanked=True), release("3.0.1", yanked=True))
 
     assert conflict([queue], "queue@^3.0.0").facts == (
-        "you asked for `queue ^3.0.0`",
-        "`queue` 3.0.0 to 3.0.1 was withdrawn by its author (yanked)",
+        "you asked for `queue ^3.0.0`, "
+        "but every release in that range was withdrawn by its author (3.0.0 to 3.0.1)",
+    )
+
+
+def test_releases_their_author_withdrew_among_others() -> None:
+    queue = document("queue", release("3.0.0"), release("3.0.1", yanked=True), release("3.0.2", "bus@*"))
+    bus = document("bus")
+
+    assert conflict([queue, bus], "queue@>3.0.0").facts == (
+        "you asked for `queue >3.0.0`",
+        "`queue` 3.0.1 was withdrawn by its author (yanked)",
+        "`queue` 3.0.2 needs `bus`, but no release is in that range (it has none)",
+    )
+
+
+def test_a_plugin_pinned_by_the_user() -> None:
+    auth = document("auth", release("2.0.0", "users@^2.4.0"))
+    users = document("users", release("2.3.0"), release("2.4.0"))
+
+    assert conflict([auth, users], "auth@*", held={"users": "2.3.0"}).facts == (
+        "you asked for `auth`",
+        "`auth` 2.0.0 needs `users ^2.4.0`",
+        "`users` is pinned at 2.3.0 by you",
+    )
+
+
+def test_a_strict_cool_down_says_when_it_is_over() -> None:
+    auth = document("auth", release("1.0.0"), release("2.0.0", created_at=MOMENT - timedelta(hours=3)))
+    options = {"mature_before": MOMENT - timedelta(hours=24), "is_cool_down_strict": True}
+
+    assert conflict([auth], "auth@^2.0.0", **options).facts == (
+        "you asked for `auth ^2.0.0`",
+        "`auth` 2.0.0 is in its cool-down of 24 h, until 2026-03-15 06:26 UTC",
     )
 
 
@@ -211,7 +253,18 @@ def test_scattered_releases_are_told_as_runs_up_to_three() -> None:
     assert about(4) == "`auth` 1.1.0 to 1.7.0 (not all)"
 
 
-def test_a_long_proof_is_cut_and_says_how_much_is_left_out() -> None:
+def test_a_plugin_that_asks_in_many_ways_is_told_in_one_sentence() -> None:
+    auth = document("auth", *(release(f"1.{at}.0", f"users@1.{at}.0") for at in range(6)))
+    users = document("users", *(release(f"1.{at}.0") for at in range(6)), release("2.0.0"))
+
+    assert conflict([auth, users], "auth@*", "users@^2.0.0").facts == (
+        "you asked for `auth`",
+        "you asked for `users ^2.0.0`",
+        "`auth` 1.0.0 to 1.5.0 needs `users` in another range each: `1.0.0`, `1.1.0`, `1.2.0` and 3 more",
+    )
+
+
+def test_a_long_story_is_cut_in_the_middle_and_says_how_much_is_left_out() -> None:
     last = FACTS_MAX + 9
     chain = [
         document(f"c{at}", release("1.0.0", f"c{at + 1}@^1.0.0" if at < last else "nowhere@*"))
@@ -219,9 +272,52 @@ def test_a_long_proof_is_cut_and_says_how_much_is_left_out() -> None:
     ]
     told = conflict(chain, "c0@*")
 
-    assert len(told.facts) == FACTS_MAX + 1
+    assert len(told.facts) == FACTS_MAX
     assert told.facts[0] == "you asked for `c0`"
-    assert told.facts[FACTS_MAX] == "and 11 more"
+    assert told.facts[FACTS_MAX - FACTS_AT_END - 1] == "and so on, through 12 more"
+    assert told.facts[-1] == "`c21` 1.0.0 needs `nowhere`, which the registry does not have"
+
+
+def test_releases_the_project_does_not_accept_are_not_named() -> None:
+    """All of `auth` needs `orm ^3`, but what matters are those asked for."""
+    auth = document("auth", *(release(f"{major}.0.0", "orm@^3.0.0") for major in (1, 2, 3)))
+    orm = document("orm", release("2.0.0"), release("3.0.0"))
+
+    told = conflict([auth, orm], "auth@^2.0.0", "orm@^2.0.0")
+    assert "`auth` 2.0.0 needs `orm ^3.0.0`" in told.facts
+
+
+def test_detours_of_the_search_are_not_told() -> None:
+    """Whichever `left` and `right` are tried first, `auth` fits no `orm` there is."""
+    busy = [
+        document(
+            name,
+            *(release(f"1.{at}.0", f"{other}@{'1.0.0' if at else '*'}") for at in range(4)),
+        )
+        for name, other in (("left", "right"), ("right", "left"))
+    ]
+    auth = document("auth", release("1.0.0", "orm@^3.0.0"))
+    orm = document("orm", release("2.0.0"))
+
+    told = conflict([*busy, auth, orm], "left@*", "right@*", "auth@*")
+    assert told.plugins == ("auth",)
+    assert len(told.facts) == 2
+
+
+def test_a_conflict_is_plain_data() -> None:
+    told = conflict([document("auth", release("1.0.0"))], "auth@^1.0.0", "auth@^2.0.0")
+
+    assert json.decode(json.encode(told), type=Conflict) == told
+
+
+def test_explaining_stops_when_told_to_and_says_what_it_knows() -> None:
+    auth = document("auth", release("1.0.0", "users@^2.0.0"))
+    answer = solve(
+        Request(wishes=(Wish(name="auth", range=parse_range("*"), source="request"),)), universe([auth])
+    )
+    assert isinstance(answer, Unsolvable)
+
+    assert explain(answer, keep_going=lambda: False).plugins == ("auth",)
 
 
 def test_no_inner_name_reaches_a_sentence() -> None:

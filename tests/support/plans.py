@@ -2,14 +2,18 @@
 
 from pathlib import Path
 
-from donkeytui.install.commit import commit, project_lock
+from donkeytui.install.commit import commit
 from donkeytui.install.disk import Disk
-from donkeytui.install.fetch import Fetched
-from donkeytui.install.plan import InstallPlan, Wanted, make_plan
+from donkeytui.install.plan import InstallPlan, PlanOptions, Wanted
+from donkeytui.install.planning import make_plan
+from donkeytui.install.project_lock import project_lock
 from donkeytui.install.stage import Staged, stage
-from donkeytui.project.snapshot import read_snapshot
+from donkeytui.project.snapshot import read_copy, read_snapshot
+from registry_server.contract.archive import read_package
+from registry_server.contract.contents import contents_of
 from registry_server.contract.integrity import integrity_of
-from registry_server.contract.wire import Release, ReleaseDependencies
+from registry_server.contract.validation import check_package
+from registry_server.contract.wire import Contents, Release, ReleaseDependencies
 from tests.support.builders import package, release
 
 
@@ -39,6 +43,7 @@ class Goal:
                 checksum=integrity_of(data),
                 size=len(data),
                 dependencies=ReleaseDependencies(packages=npm or {}),
+                contents=_contents(data),
                 **(fields or {}),
             ),
             name,
@@ -48,10 +53,13 @@ class Goal:
         return self
 
     def plan(self, root: Path, **options: object) -> InstallPlan:
-        return make_plan(read_snapshot(root), self.wanted, **options)  # type: ignore[arg-type]
+        targets = [copy.target for each in self.wanted.values() for copy in each.release.contents.copies]
+        snapshot = read_snapshot(root)
+        present = {path: read_copy(root, path) for path in (*targets, *snapshot.copies)}
+        return make_plan(snapshot, self.wanted, PlanOptions(present=present, **options))  # type: ignore[arg-type]
 
     def staged(self, plan: InstallPlan) -> Staged:
-        return stage(plan, Fetched({each.name: self.packages[each.name] for each in plan.downloads}))
+        return stage(plan, {each.name: self.packages[each.name] for each in plan.downloads})
 
     def reach(self, root: Path, disk: Disk | None = None, **options: object) -> InstallPlan:
         """Plans and commits."""
@@ -59,6 +67,11 @@ class Goal:
         with project_lock(root):
             commit(plan, self.staged(plan), disk or Disk())
         return plan
+
+
+def _contents(data: bytes) -> Contents:
+    entries = read_package(data)
+    return contents_of(entries, check_package(entries))
 
 
 def wanted(

@@ -1,141 +1,301 @@
-"""Verbs that change a project: install, uninstall, update. Plan, show, ask, apply."""
+"""Verbs that change a project. Each makes a plan; the plan is shown, asked about, applied."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import click
 
 from donkeytui.cli.group import verb
 from donkeytui.cli.invocation import Invocation
-from donkeytui.cli.output import Output, padded, styled
-from donkeytui.problems import NotConfirmed
+from donkeytui.cli.output import Output
+from donkeytui.problems import NotConfirmed, PluginEdited
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from donkeytui.install.plan import InstallPlan
-    from donkeytui.operations.install import InstallReport, NextSteps
+    from donkeytui.operations.apply import InstallReport
+    from donkeytui.operations.changes import Changes
     from donkeytui.session import Session
 
-_SIGNS = {
-    "install": ("+", "green"),
-    "update": ("↑", "green"),
-    "downgrade": ("↓", "yellow"),
-    "remove": ("-", "red"),
+
+class Options(TypedDict, total=False):
+    """What the verbs below share; each takes some of them."""
+
+    yes: bool
+    dry_run: bool
+    diff: bool
+    force: bool
+    prune: bool
+    register: bool
+    no_npm: bool
+    locked: bool
+    frozen: bool
+    latest: bool
+    resolution: str
+    keep: bool
+    theirs: bool
+    ignore_engines: bool
+
+
+_OPTIONS = {
+    "yes": click.option("--yes", "-y", is_flag=True, help="Apply the plan without asking."),
+    "dry_run": click.option("--dry-run", is_flag=True, help="Show the plan and change nothing."),
+    "diff": click.option("--diff", is_flag=True, help="With --dry-run: show edited files line by line."),
+    "force": click.option(
+        "--force", is_flag=True, help="Also where your own files or edits would be replaced."
+    ),
+    "prune": click.option("--prune", is_flag=True, help="Also remove what nothing needs any more."),
+    "register": click.option("--register", is_flag=True, help="Also edit the server entry."),
+    "no_npm": click.option("--no-npm", is_flag=True, help="Do not run the package manager afterwards."),
+    "locked": click.option("--locked", is_flag=True, help="Refuse to change the lockfile."),
+    "frozen": click.option("--frozen", is_flag=True, help="For CI: exactly the lockfile, solving nothing."),
+    "latest": click.option("--latest", is_flag=True, help="Also beyond the ranges asked for."),
+    "resolution": click.option(
+        "--resolution",
+        type=click.Choice(["highest", "lowest"]),
+        default="highest",
+        help="lowest: the oldest releases your ranges allow, to test the ranges.",
+    ),
+    "keep": click.option(
+        "--keep", is_flag=True, help="Where a release changed lines you edited: yours stay."
+    ),
+    "theirs": click.option(
+        "--theirs", is_flag=True, help="Where a release changed lines you edited: its win."
+    ),
+    "ignore_engines": click.option(
+        "--ignore-engines", is_flag=True, help="Do not look at the versions of Bun and Node."
+    ),
 }
 
-_yes = click.option("--yes", "-y", is_flag=True, help="Apply the plan without asking.")
-_dry_run = click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
-_force = click.option("--force", is_flag=True, help="Also where your own files or edits would be replaced.")
+
+def _takes(*names: str) -> "Callable[[Callable[..., None]], Callable[..., None]]":
+    def decorate(function: "Callable[..., None]") -> "Callable[..., None]":
+        for name in reversed(names):
+            function = _OPTIONS[name](function)
+        return function
+
+    return decorate
+
+
+_APPLYING = ("yes", "dry_run", "diff", "force", "register", "no_npm")
+_SOLVING = ("locked", "prune", "resolution", "keep", "theirs", "ignore_engines")
 
 
 @verb(name="install", epilog="Example: donkeytui install auth-jwt stripe@^1.1.0 --yes")
 @click.argument("plugins", nargs=-1, metavar="[NAME[@RANGE]]...")
-@_yes
-@_dry_run
-@_force
-def install_command(
-    invocation: Invocation,
-    plugins: tuple[str, ...],
-    yes: bool,
-    dry_run: bool,
-    force: bool,
-) -> None:
+@_takes(*_APPLYING, "frozen", *_SOLVING)
+def install_command(invocation: Invocation, plugins: tuple[str, ...], **options: Unpack[Options]) -> None:
     """Add plugins and what they need to the project. Without names: make it match its lockfile."""
-    from donkeytui.operations.install import plan_install
-
-    report = invocation.output.report
-    _run(
-        invocation,
-        lambda session: plan_install(session, plugins, is_forced=force, report=report),
-        is_confirmed=yes,
-        is_dry=dry_run,
-        nothing="nothing to install: every plugin is there at its release",
-    )
+    changes = _changes(options, install=plugins)
+    _run(invocation, changes, options, nothing="nothing to install: every plugin is there at its release")
 
 
 @verb(name="uninstall", epilog="Example: donkeytui uninstall auth-jwt --prune")
 @click.argument("plugins", nargs=-1, required=True, metavar="NAME...")
-@click.option("--prune", is_flag=True, help="Also remove what nothing needs any more.")
-@_yes
-@_dry_run
-@_force
-def uninstall_command(
-    invocation: Invocation,
-    plugins: tuple[str, ...],
-    prune: bool,
-    yes: bool,
-    dry_run: bool,
-    force: bool,
-) -> None:
+@_takes(*_APPLYING, "prune")
+def uninstall_command(invocation: Invocation, plugins: tuple[str, ...], **options: Unpack[Options]) -> None:
     """Remove plugins from the project; refused while another plugin needs them."""
-    from donkeytui.operations.install import plan_uninstall
-
-    report = invocation.output.report
-    _run(
-        invocation,
-        lambda session: plan_uninstall(session, plugins, is_forced=force, with_orphans=prune, report=report),
-        is_confirmed=yes,
-        is_dry=dry_run,
-        nothing="nothing to uninstall",
-    )
+    _run(invocation, _changes(options, uninstall=plugins), options, nothing="nothing to uninstall")
 
 
 @verb(name="update", epilog="Example: donkeytui update auth-jwt --dry-run")
 @click.argument("plugins", nargs=-1, metavar="[NAME]...")
-@_yes
-@_dry_run
-@_force
-def update_command(
+@_takes(*_APPLYING, "latest", *_SOLVING)
+def update_command(invocation: Invocation, plugins: tuple[str, ...], **options: Unpack[Options]) -> None:
+    """Move plugins, or all of them, to the newest releases within the ranges asked for."""
+    changes = _changes(options, update=plugins, is_update_of_all=not plugins)
+    beyond = "" if options.get("latest") else " within its range"
+    _run(invocation, changes, options, nothing=f"everything is at its newest release{beyond}")
+
+
+@verb(name="pin", epilog="Example: donkeytui pin auth-jwt")
+@click.argument("plugins", nargs=-1, required=True, metavar="NAME...")
+@_takes("yes", "dry_run")
+def pin_command(invocation: Invocation, plugins: tuple[str, ...], **options: Unpack[Options]) -> None:
+    """Hold plugins at their versions: no update moves them until they are unpinned."""
+    _run(invocation, _changes(options, pin=plugins), {**options, "yes": True}, nothing="pinned already")
+
+
+@verb(name="unpin", epilog="Example: donkeytui unpin auth-jwt")
+@click.argument("plugins", nargs=-1, required=True, metavar="NAME...")
+@_takes("yes", "dry_run")
+def unpin_command(invocation: Invocation, plugins: tuple[str, ...], **options: Unpack[Options]) -> None:
+    """Let pinned plugins move again."""
+    _run(invocation, _changes(options, unpin=plugins), {**options, "yes": True}, nothing="not pinned")
+
+
+@verb(name="plan", epilog="Example: donkeytui plan auth-jwt --uninstall mailer --out change.json")
+@click.argument("plugins", nargs=-1, metavar="[NAME[@RANGE]]...")
+@click.option("--uninstall", multiple=True, metavar="NAME", help="Remove this plugin.")
+@click.option("--update", multiple=True, metavar="NAME", help="Update this plugin.")
+@click.option("--update-all", is_flag=True, help="Update everything.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Keep the plan, for `apply FILE`."
+)
+@_takes("diff", "force", "register", "latest", *_SOLVING)
+def plan_command(
     invocation: Invocation,
     plugins: tuple[str, ...],
-    yes: bool,
-    dry_run: bool,
-    force: bool,
+    uninstall: tuple[str, ...],
+    update: tuple[str, ...],
+    update_all: bool,
+    out: Path | None,
+    **options: Unpack[Options],
 ) -> None:
-    """Move plugins, or all of them, to the newest releases within the ranges asked for."""
-    from donkeytui.operations.install import plan_update
+    """Show what a change would do, whole, and change nothing."""
+    from donkeytui.operations.plan_file import render_plan_file, write_plan_file
+
+    changes = _changes(
+        options, install=plugins, uninstall=uninstall, update=update, is_update_of_all=update_all
+    )
+    plan = _plan(invocation, changes)
+    if out is not None:
+        write_plan_file(invocation.working_folder / out, render_plan_file(changes, plan))
+        invocation.output.say(f"the plan is in {out}; donkeytui apply {out} makes it real")
+    _show_dry(invocation.output, plan, with_texts=bool(options.get("diff")), nothing="there is nothing to do")
+
+
+@verb(name="apply", epilog="Example: donkeytui apply change.json --yes")
+@click.argument("file", type=click.Path(path_type=Path))
+@_takes("yes", "dry_run", "diff", "no_npm")
+def apply_command(invocation: Invocation, file: Path, **options: Unpack[Options]) -> None:
+    """Apply a plan that `plan --out` kept; refused when project or catalogue have moved since."""
+    from donkeytui.operations.apply import apply_plan
+    from donkeytui.operations.plan_file import plan_from_file, read_plan_file
 
     report = invocation.output.report
-    _run(
+    runs_npm = not options.get("no_npm")
+    read = read_plan_file(invocation.working_folder / file)
+    plan = invocation.run(lambda session: plan_from_file(session, read, report))
+    _go_on(
         invocation,
-        lambda session: plan_update(session, plugins, is_forced=force, report=report),
-        is_confirmed=yes,
-        is_dry=dry_run,
-        nothing="everything is at its newest release within its range",
+        plan,
+        options,
+        apply=lambda session: apply_plan(session, plan, runs_npm=runs_npm, report=report),
+        nothing="the plan is done already",
     )
 
 
-def _run(
+@verb(name="undo", epilog="Example: donkeytui undo --dry-run")
+@_takes("yes", "dry_run", "diff", "force", "no_npm")
+def undo_command(invocation: Invocation, **options: Unpack[Options]) -> None:
+    """Take back the last change to the project, byte for byte; again for the one before."""
+    from donkeytui.operations.undo import apply_undo, plan_undo
+
+    report = invocation.output.report
+    is_forced, runs_npm = bool(options.get("force")), not options.get("no_npm")
+    plan = invocation.run(lambda session: plan_undo(session, is_forced=is_forced, report=report))
+    _go_on(
+        invocation,
+        plan,
+        options,
+        apply=lambda session: apply_undo(session, plan, runs_npm=runs_npm, report=report),
+        nothing="everything is as it was before it already",
+    )
+
+
+def _changes(options: Options, **asked: Any) -> "Changes":
+    from donkeytui.operations.changes import Changes
+
+    if options.get("keep") and options.get("theirs"):
+        raise click.UsageError("--keep and --theirs exclude each other")
+    return Changes(
+        side="keep" if options.get("keep") else "theirs" if options.get("theirs") else "ask",
+        is_forced=options.get("force", False),
+        with_orphans=options.get("prune", False),
+        is_registering=options.get("register", False),
+        is_locked=options.get("locked", False),
+        is_frozen=options.get("frozen", False),
+        is_latest=options.get("latest", False),
+        is_lowest=options.get("resolution") == "lowest",
+        ignores_engines=options.get("ignore_engines", False),
+        **asked,
+    )
+
+
+def _plan(invocation: Invocation, changes: "Changes") -> "InstallPlan":
+    from donkeytui.operations.changes import plan_changes
+
+    return invocation.run(lambda session: plan_changes(session, changes, invocation.output.report))
+
+
+def _run(invocation: Invocation, changes: "Changes", options: Options, *, nothing: str) -> None:
+    from msgspec import structs
+
+    from donkeytui.operations.apply import apply_plan
+
+    try:
+        plan = _plan(invocation, changes)
+    except PluginEdited as error:
+        if not (changes.uninstall and _is_sure(invocation.output, error, options)):
+            raise
+        plan = _plan(invocation, structs.replace(changes, is_forced=True))
+    report, runs_npm = invocation.output.report, not options.get("no_npm")
+    _go_on(
+        invocation,
+        plan,
+        options,
+        apply=lambda session: apply_plan(session, plan, runs_npm=runs_npm, report=report),
+        nothing=nothing,
+    )
+
+
+def _is_sure(output: Output, error: PluginEdited, options: Options) -> bool:
+    """Whether a person at the terminal gives up edits; nobody else can."""
+    if options.get("yes") or options.get("dry_run") or output.is_json:
+        return False
+    output.say(f"{error.problem.title}; undo brings it back")
+    return bool(output.confirm("Go on all the same?", is_yes_usual=False))
+
+
+def _go_on(
     invocation: Invocation,
-    make: "Callable[[Session], Awaitable[InstallPlan]]",
+    plan: "InstallPlan",
+    options: Options,
     *,
-    is_confirmed: bool,
-    is_dry: bool,
+    apply: "Callable[[Session], Awaitable[InstallReport]]",
     nothing: str,
 ) -> None:
-    from donkeytui.operations.install import apply_plan
-
+    """Shows the plan, asks, applies, and tells how it went."""
     output = invocation.output
-    plan = invocation.run(make)
-    if not output.is_json or is_dry:
-        for notice in plan.notices:
-            output.notice(notice)
-    report: InstallReport | None = None
-    if not (plan.is_empty or is_dry):
-        if not output.is_json:
-            _show_plan(output, plan)
-        if not is_confirmed:
-            # Outside of the event loop, so that Ctrl-C at the prompt ends it at once.
-            _ask(output)
-        report = invocation.run(lambda session: apply_plan(session, plan, report=output.report))
+    if plan.is_empty or options.get("dry_run"):
+        _show_dry(output, plan, with_texts=bool(options.get("diff")), nothing=nothing)
+        return
+    from donkeytui.cli.plans import print_report, say_next_steps, say_plan
+
+    if not output.is_json:
+        _notices(output, plan)
+        say_plan(output, plan)
+    if not options.get("yes"):
+        # Outside of the event loop, so that Ctrl-C at the prompt ends it at once.
+        _ask(output)
+    report = invocation.run(apply)
+    has_npm_failed = report.npm is not None and report.npm.state == "failed"
     if output.is_json:
-        output.result({"plan": plan} if report is None else report)
+        output.result(report)
+    else:
+        print_report(output, report)
+        say_next_steps(output, report)
+    if report.conflicts or has_npm_failed:
+        invocation.exit_status = 1
+
+
+def _show_dry(output: Output, plan: "InstallPlan", *, with_texts: bool, nothing: str) -> None:
+    from donkeytui.cli.plans import print_plan
+
+    _notices(output, plan)
+    if output.is_json:
+        output.result({"plan": plan})
     elif plan.is_empty:
         output.say(nothing)
-    elif report is None:
-        _print_plan(output, plan)
     else:
-        _print_report(output, report)
+        print_plan(output, plan, with_texts=with_texts)
+
+
+def _notices(output: Output, plan: "InstallPlan") -> None:
+    for notice in plan.notices:
+        output.notice(notice)
 
 
 def _ask(output: Output) -> None:
@@ -147,77 +307,3 @@ def _ask(output: Output) -> None:
         )
     if not answer:
         raise NotConfirmed("the plan was not applied", detail="you said no; nothing was changed")
-
-
-def _show_plan(output: Output, plan: "InstallPlan") -> None:
-    for sign, style, text, why in _plan_lines(plan):
-        output.say("  ", styled(sign, style), text, styled(why, "dim"))
-    output.say(styled(f"  {_totals(plan)}", "dim"))
-
-
-def _print_plan(output: Output, plan: "InstallPlan") -> None:
-    for sign, style, text, why in _plan_lines(plan):
-        output.line(styled(sign, style), text, styled(why, "dim"))
-    output.say(_totals(plan))
-
-
-def _plan_lines(plan: "InstallPlan") -> list[tuple[str, str, str, str]]:
-    lines = []
-    width = max((len(step.name) for step in plan.changes), default=0)
-    for step in plan.changes:
-        sign, style = _SIGNS[step.kind]
-        versions = " → ".join(version for version in (step.before, step.after) if version)
-        why = f"  {'for ' if step.why else ''}{', '.join(step.why)}"
-        lines.append(
-            (sign, style, f" {padded(step.kind, 9)} {padded(step.name, width)}  {padded(versions, 16)}", why)
-        )
-    for edit in plan.edits:
-        verb_word = "edit" if edit.before_integrity else "create"
-        detail = f"  npm: {', '.join(plan.npm)}" if edit.path == "package.json" and plan.npm else ""
-        lines.append(("~", "cyan", f" {padded(verb_word, 9)} {edit.path}", detail))
-    return lines
-
-
-def _totals(plan: "InstallPlan") -> str:
-    counts: dict[str, int] = {}
-    for step in plan.changes:
-        counts[step.kind] = counts.get(step.kind, 0) + 1
-    words = [f"{count} to {kind}" for kind, count in counts.items()]
-    size = (
-        f"{plan.download_bytes / 1024:.1f} KiB to download" if plan.download_bytes else "nothing to download"
-    )
-    return f"{', '.join(words) or 'files only'}; {size}"
-
-
-def _print_report(output: Output, report: "InstallReport") -> None:
-    for step in report.changes:
-        words = {
-            "install": "installed",
-            "update": "updated",
-            "downgrade": "downgraded",
-            "remove": "uninstalled",
-        }
-        to = f" {step.after}" if step.after else f" {step.before}"
-        output.line(styled("✓ ", "green"), f"{words[step.kind]} ", styled(step.name, "bold"), to)
-    if not report.changes:
-        output.line(styled("✓ ", "green"), "the project's files are up to date")
-    _say_next_steps(output, report.next_steps)
-
-
-def _say_next_steps(output: Output, steps: "NextSteps") -> None:
-    if not (steps.registrations or steps.env_vars or steps.commands):
-        return
-    output.say("")
-    output.say(styled("Next steps", "bold"))
-    if steps.registrations:
-        output.say(f"  Add to {steps.entry}:")
-        for registration in steps.registrations:
-            output.say(f"    {registration.import_line}")
-        for registration in steps.registrations:
-            output.say(f"    {registration.register_line}")
-    if steps.env_vars:
-        output.say(f"  Set in the environment: {', '.join(steps.env_vars)}")
-    for command in steps.commands:
-        output.say(f"  Run: {command}")
-    for instruction in steps.instructions:
-        output.say(f"  {instruction}")

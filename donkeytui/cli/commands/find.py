@@ -9,7 +9,6 @@ from donkeytui.cli.invocation import Invocation
 from donkeytui.cli.output import Output, Styled, cell_width, cut, padded, styled
 
 if TYPE_CHECKING:
-    from donkeytui.operations.installed import InstalledList, InstalledPlugin
     from donkeytui.operations.search import Hit, SearchPage
     from donkeytui.operations.sync import CatalogueState
     from donkeytui.session import Session
@@ -202,62 +201,6 @@ def _facts(document: "PluginDocument", release: "Release") -> list[tuple[str, st
         ("integrity", release.checksum),
         ("install", f"donkeytui install {document.name}"),
     ]
-
-
-@verb(name="list", epilog="Example: donkeytui list --json")
-def list_command(invocation: Invocation) -> None:
-    """Show what is installed in the project, why, and what is newer or wrong."""
-    from donkeytui.operations.installed import list_installed
-
-    installed = invocation.run(lambda session: list_installed(session, invocation.output.report))
-    output = invocation.output
-    if output.is_json:
-        output.result(installed)
-    elif output.is_terminal:
-        _print_installed(output, installed)
-    else:
-        for plugin in installed.plugins:
-            output.record(
-                plugin.name,
-                plugin.version,
-                plugin.range or "",
-                plugin.newest_in_range,
-                ",".join(plugin.problems),
-            )
-
-
-def _print_installed(output: Output, installed: "InstalledList") -> None:
-    if not installed.plugins:
-        output.say(f"no plugin is installed in {installed.root}")
-        output.say(styled("hint:", "cyan"), " donkeytui search WORDS, then donkeytui install NAME")
-    width = max((cell_width(plugin.name) for plugin in installed.plugins), default=0)
-    for plugin in installed.plugins:
-        output.line(
-            styled(padded(plugin.name, width), "bold"),
-            f"  {padded(plugin.version, 12)}  ",
-            styled(padded(_reason(plugin), 28), "dim"),
-            "  ",
-            *_state(plugin),
-        )
-    for name in installed.yours:
-        output.line(
-            styled(padded(name, max(width, 1)), ""), "  ", styled("your own, in the same folder", "dim")
-        )
-
-
-def _reason(plugin: "InstalledPlugin") -> str:
-    if plugin.range is not None:
-        return f"you asked for {plugin.range}"
-    return f"needed by {', '.join(plugin.needed_by)}" if plugin.needed_by else "needed by nothing"
-
-
-def _state(plugin: "InstalledPlugin") -> list[str | Styled]:
-    words: list[str | Styled] = [styled(f"! {problem}  ", "yellow") for problem in plugin.problems]
-    if plugin.has_update:
-        words.append(styled(f"↑ update {plugin.newest_in_range}", "green"))
-    elif plugin.newest and plugin.newest != plugin.version:
-        words.append(styled(f"{plugin.newest} is out of range", "dim"))
-    return words
 
 
 @verb(name="sync", epilog="Example: donkeytui sync --registry https://registry.example.com")

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Mapping
 
 from donkeytui.install.plan import Edit, InstallPlan, Step
-from donkeytui.operations.install import InstallReport
+from donkeytui.operations.apply import InstallReport
 from donkeytui.project.snapshot import PACKAGE_JSON
 from donkeytui.tui.lines.numbers import count_text, size_text
 from donkeytui.tui.text import EMPTY, Line, StyleName, fitted, span, wrapped

@@ -7,8 +7,8 @@ from textual.screen import Screen
 from textual.widgets import ContentSwitcher
 
 from donkeytui.events import Notice, Report, StageAdvanced, StageStarted
-from donkeytui.operations.install import open_project
 from donkeytui.operations.installed import installed_list
+from donkeytui.operations.project import open_project
 from donkeytui.operations.sync import SyncReport, sync
 from donkeytui.tui.lines.header import header_line
 from donkeytui.tui.messages import (

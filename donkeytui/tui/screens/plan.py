@@ -6,9 +6,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 
-from donkeytui.events import Report, StageAdvanced, StageFinished, StageStarted
+from donkeytui.events import OutputLine, Report, StageAdvanced, StageFinished, StageStarted
 from donkeytui.install.plan import InstallPlan
-from donkeytui.operations.install import InstallReport, apply_plan, plan_changes
+from donkeytui.operations.apply import InstallReport, apply_plan
+from donkeytui.operations.changes import plan_changes
 from donkeytui.tui.lines import plan as lines
 from donkeytui.tui.messages import (
     BasketChanged,
@@ -105,7 +106,7 @@ class PlanSection(Vertical):
         session = self._state.session
 
         async def operation(report: Report) -> InstallReport:
-            return await apply_plan(session, plan, report=report)
+            return await apply_plan(session, plan, runs_npm=True, report=report)
 
         if self._runner.start("apply", operation):
             self._mode, self._progress = "applying", "starting"
@@ -157,6 +158,8 @@ class PlanSection(Vertical):
             self._progress = (
                 f"{_STAGE_WORDS.get(event.stage, event.stage)} {event.done}{total} {event.subject}"
             )
+        elif isinstance(event, OutputLine):
+            self._progress = event.text
         elif not isinstance(event, StageFinished):
             self.post_message(StatusChanged(event.text, is_warning=event.severity != "note"))
         self._draw_progress()

@@ -1,0 +1,52 @@
+"""The changes made to a project, as far as what they replaced is still kept; reads only."""
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from donkeytui.install.journal import FOLDER, GENERATIONS_KEPT, RECORD, Journal, read_journal
+from donkeytui.problems import ProjectNotWritable
+
+
+class Generation(Struct, frozen=True, kw_only=True):
+    """One change, and the folder that holds what it replaced."""
+
+    journal: Journal
+    folder: Path
+    is_undone: bool
+
+    @property
+    def can_be_undone(self) -> bool:
+        """An undo is not undone itself: what it took back is installed anew instead."""
+        return not self.is_undone and not self.journal.undoes
+
+
+def read_history(root: Path) -> tuple[Generation, ...]:
+    """Newest first. A record that is none of ours is passed over: it can be shown or undone by nobody."""
+    journals = _records(root)
+    undone = {journal.undoes for journal, _ in journals}
+    return tuple(
+        Generation(journal=journal, folder=folder, is_undone=journal.number in undone)
+        for journal, folder in journals
+    )
+
+
+def next_number(root: Path) -> int:
+    return max((journal.number for journal, _ in _records(root)), default=0) + 1
+
+
+def superseded(root: Path) -> list[Path]:
+    """Folders of changes that newer ones pushed out."""
+    return [folder for _, folder in _records(root)[GENERATIONS_KEPT:]]
+
+
+def _records(root: Path) -> list[tuple[Journal, Path]]:
+    found: list[tuple[Journal, Path]] = []
+    for folder in (root / FOLDER).glob("txn-*"):
+        try:
+            journal = read_journal(root, folder / RECORD)
+        except (OSError, ProjectNotWritable):
+            continue
+        if journal.transaction == folder.name:
+            found.append((journal, folder))
+    return sorted(found, key=lambda pair: (-pair[0].number, pair[1].name))

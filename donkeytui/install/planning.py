@@ -1,0 +1,164 @@
+"""make_plan(snapshot, wanted): the way from what a project is to what it shall be."""
+
+from collections.abc import Mapping
+
+from donkeytui.install.copies import copy_steps
+from donkeytui.install.notices import notices_of
+from donkeytui.install.npm_plan import NpmPlan, plan_npm
+from donkeytui.install.plan import (
+    Basis,
+    Edit,
+    InstallPlan,
+    Kind,
+    PlanOptions,
+    Step,
+    Wanted,
+    download_of,
+    edit_of,
+)
+from donkeytui.problems import FolderTaken, PluginEdited
+from donkeytui.project.config_ts import add_plugin_glob, glob_matches_root
+from donkeytui.project.lockfile import LockedPlugin, Lockfile, render_lockfile
+from donkeytui.project.snapshot import ProjectSnapshot
+from registry_server.contract.versions import parse_version
+from registry_server.contract.wire import Release
+
+
+def make_plan(
+    snapshot: ProjectSnapshot, wanted: Mapping[str, Wanted], options: PlanOptions | None = None
+) -> InstallPlan:
+    """The way from the snapshot to exactly `wanted`.
+
+    Raises `PluginEdited`, `FolderTaken` or `FileTaken` when files of the user would be lost and
+    nothing says that they may be; `InvalidPackage` for npm packages that are none.
+    """
+    options = options or PlanOptions()
+    steps = _steps(snapshot, wanted, is_forced=options.is_forced)
+    touched = [step for step in steps if step.kind != "keep"]
+    if not options.is_forced:
+        _check_edits(snapshot, touched, {merge.name for merge in options.merges})
+    npm = plan_npm(
+        snapshot,
+        {name: goal.release.dependencies.packages for name, goal in wanted.items()},
+        frozenset(step.name for step in touched),
+    )
+    files = copy_steps(
+        snapshot,
+        {step.name: wanted[step.name].release.contents if step.after else None for step in touched},
+        options.present,
+        is_forced=options.is_forced,
+    )
+    lockfile = Lockfile(
+        plugins={name: _locked(snapshot, name, wanted[name]) for name in sorted(wanted)}, npm=npm.records
+    )
+    edits = tuple(_edits(snapshot, lockfile, npm, touched, options.entry))
+    texts = (snapshot.config, snapshot.package_json, snapshot.lockfile_text)
+    return InstallPlan(
+        root=str(snapshot.root),
+        plugins_root=snapshot.plugins_root,
+        title=options.title,
+        basis=Basis(
+            texts={text.path: text.integrity for text in texts}
+            | {edit.path: edit.before_integrity for edit in edits},
+            trees={step.name: snapshot.trees.get(step.name, "") for step in touched},
+            files={step.path: options.present.get(step.path, "") for step in files},
+        ),
+        steps=tuple(steps),
+        downloads=tuple(
+            download_of(step.name, wanted[step.name].release, options.cached)
+            for step in touched
+            if step.after
+        ),
+        edits=edits,
+        files=files,
+        merges=options.merges,
+        lockfile=lockfile,
+        npm=npm.ranges,
+        notices=(*options.notices, *notices_of(snapshot, wanted, touched, npm, options)),
+    )
+
+
+def _steps(snapshot: ProjectSnapshot, wanted: Mapping[str, Wanted], *, is_forced: bool) -> list[Step]:
+    """Sorted by name. Forced, a plugin with the user's edits is installed afresh, at its own release."""
+    steps: list[Step] = []
+    missing, edited = set(snapshot.missing()), set(snapshot.edited())
+    for name in sorted({*wanted, *snapshot.lockfile.plugins}):
+        locked, goal = snapshot.lockfile.plugins.get(name), wanted.get(name)
+        if goal is None:
+            assert locked is not None
+            steps.append(Step(kind="remove", name=name, before=locked.version))
+            continue
+        kind = _kind(locked, goal.release, is_missing=name in missing)
+        if kind == "keep" and is_forced and name in edited:
+            kind = "install"
+        before = locked.version if locked and name not in missing else ""
+        steps.append(Step(kind=kind, name=name, before=before, after=goal.release.version, why=goal.why))
+    return steps
+
+
+def _kind(locked: LockedPlugin | None, release: Release, *, is_missing: bool) -> Kind:
+    if locked is None or is_missing:
+        return "install"
+    if locked.version == release.version:
+        return "keep"
+    before, after = parse_version(locked.version), parse_version(release.version)
+    return "update" if before < after else "downgrade"
+
+
+def _check_edits(snapshot: ProjectSnapshot, touched: list[Step], merged: set[str]) -> None:
+    edited = set(snapshot.edited()) - merged
+    for step in touched:
+        if step.name in edited:
+            raise PluginEdited(
+                f"`{step.name}` has edits of yours, and this would {step.kind} it",
+                detail=f"files below {snapshot.plugins_root}/{step.name} are not as they were installed",
+                hint="--force goes ahead; a copy stays in .donkeylabs, and donkeytui undo brings it back",
+            )
+        if step.name not in snapshot.lockfile.plugins and step.name in snapshot.trees:
+            raise FolderTaken(
+                f"{snapshot.plugins_root}/{step.name} is in the way",
+                detail=f"the folder is not in the lockfile: `{step.name}` would replace your own plugin",
+                hint="rename it, or --force: a copy stays in .donkeylabs, and donkeytui undo brings it back",
+            )
+
+
+def _locked(snapshot: ProjectSnapshot, name: str, goal: Wanted) -> LockedPlugin:
+    """A plugin that stays keeps its entry to the letter, the address it once came from included."""
+    present = snapshot.lockfile.plugins.get(name)
+    same = present if present is not None and present.integrity == goal.release.checksum else None
+    return LockedPlugin(
+        version=goal.release.version,
+        resolved=same.resolved if same else goal.resolved,
+        integrity=goal.release.checksum,
+        dependencies=goal.dependencies,
+        range=goal.range,
+        tree=same.tree if same else "",
+        packages=same.packages if same else dict(goal.release.dependencies.packages),
+        copies=same.copies if same else {copy.target: "" for copy in goal.release.contents.copies},
+        pinned=goal.pinned,
+        signer=same.signer if same else "",
+    )
+
+
+def _edits(
+    snapshot: ProjectSnapshot, lockfile: Lockfile, npm: NpmPlan, touched: list[Step], entry: Edit | None
+) -> list[Edit]:
+    edits: list[Edit] = []
+    if npm.text is not None and npm.text != snapshot.package_json.text:
+        edits.append(edit_of(snapshot.package_json, npm.text))
+    installs = [step for step in touched if step.after]
+    if installs and snapshot.config_reading.is_understood and not _is_matched(snapshot, installs):
+        text = add_plugin_glob(snapshot.config.text, f"./{snapshot.plugins_root}/**/index.ts")
+        if text is not None:
+            edits.append(edit_of(snapshot.config, text))
+    if entry is not None:
+        edits.append(entry)
+    rendered = render_lockfile(lockfile)
+    if rendered != snapshot.lockfile_text.text and (lockfile.plugins or snapshot.lockfile_text.integrity):
+        edits.append(edit_of(snapshot.lockfile_text, rendered))
+    return edits
+
+
+def _is_matched(snapshot: ProjectSnapshot, installs: list[Step]) -> bool:
+    globs = snapshot.config_reading.plugin_globs
+    return all(glob_matches_root(globs, snapshot.plugins_root, step.name) for step in installs)

@@ -1,0 +1,95 @@
+"""What is installed against what the registry says of it now: withdrawn, deprecated, young, changed."""
+
+from datetime import timedelta
+
+from msgspec import Struct
+
+from donkeytui.events import Report, silent
+from donkeytui.operations.project import open_project
+from donkeytui.operations.releases import catalogued
+from donkeytui.operations.sync import refresh_if_stale
+from donkeytui.project.lockfile import LockedPlugin
+from donkeytui.project.snapshot import ProjectSnapshot
+from donkeytui.session import Session
+from registry_server.contract.problems import Severity
+from registry_server.contract.wire import Release
+
+
+class AuditFinding(Struct, frozen=True, kw_only=True):
+    plugin: str
+    version: str
+    severity: Severity
+    """`error`: it should not stay as it is; `warning`: to be looked at; `note`: to be known."""
+    code: str
+    text: str
+    hint: str = ""
+
+
+class AuditReport(Struct, frozen=True, kw_only=True):
+    root: str
+    checked: int
+    findings: tuple[AuditFinding, ...]
+    """Worst first."""
+
+    @property
+    def has_errors(self) -> bool:
+        return any(finding.severity == "error" for finding in self.findings)
+
+
+async def audit(session: Session, report: Report = silent) -> AuditReport:
+    """From project and catalogue. Raises what opening the project and reading the registry raise."""
+    snapshot = await open_project(session, report)
+    await refresh_if_stale(session, report)
+    findings: list[AuditFinding] = []
+    for name, locked in snapshot.lockfile.plugins.items():
+        release = catalogued(session, name, locked.version)
+        findings += _about_plugin(session, snapshot, name, locked, release)
+    order = ("error", "warning", "note")
+    return AuditReport(
+        root=str(snapshot.root),
+        checked=len(snapshot.lockfile.plugins),
+        findings=tuple(sorted(findings, key=lambda finding: order.index(finding.severity))),
+    )
+
+
+def _about_plugin(
+    session: Session, snapshot: ProjectSnapshot, name: str, locked: LockedPlugin, release: Release | None
+) -> list[AuditFinding]:
+    found: list[AuditFinding] = []
+
+    def add(severity: Severity, code: str, text: str, hint: str = "") -> None:
+        found.append(
+            AuditFinding(
+                plugin=name, version=locked.version, severity=severity, code=code, text=text, hint=hint
+            )
+        )
+
+    if release is None:
+        add("warning", "unknown", "the registry in use does not have this release", "donkeytui registry list")
+    else:
+        if release.checksum != locked.integrity:
+            add("error", "other-bytes", "the registry has other bytes for it than the lockfile")
+        if release.yanked:
+            reason = f": {release.yank_reason}" if release.yank_reason else ""
+            add("error", "yanked", f"it was withdrawn by its author{reason}", f"donkeytui update {name}")
+        if release.deprecated:
+            add("warning", "deprecated", f"it is deprecated: {release.deprecation}")
+        if (hours := _hours_too_young(session, name, release)) > 0:
+            add("note", "young", f"it is younger than your cool-down, by {hours:.0f} h")
+        if release.contents.postinstall:
+            add("note", "hook", f"it has a hook: {release.contents.postinstall}", "donkeytui hooks")
+        if release.contents.labels:
+            add("note", "capabilities", f"its code uses: {', '.join(release.contents.labels)}")
+    if name in snapshot.edited():
+        add("note", "edited", "its files were edited here", f"donkeytui diff {name}")
+    if name in snapshot.missing():
+        add("error", "missing", "its files are not there", "donkeytui install")
+    return found
+
+
+def _hours_too_young(session: Session, name: str, release: Release) -> float:
+    rule = session.settings.cool_down
+    if not rule.hours or name in rule.exempt:
+        return 0
+    left = release.created_at + timedelta(hours=rule.hours) - session.clock()
+    return left / timedelta(hours=1)

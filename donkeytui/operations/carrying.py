@@ -1,0 +1,85 @@
+"""The user's edits of installed plugins: found, and carried over to another release.
+
+Finding out takes both packages, so planning may fetch some; a plan then says file by file what
+becomes of the edits, and applying it does just that.
+"""
+
+from collections.abc import Mapping
+
+from donkeytui.install.fetch import cached_integrities
+from donkeytui.install.plan import PluginMerge, Wanted, download_of
+from donkeytui.install.stage import MergeInput, ReadPackage, read_plugin
+from donkeytui.operations.packages import installed_download, package_of
+from donkeytui.problems import OfflineMissing, PluginEdited, RegistryUnreachable
+from donkeytui.project.merge import Side
+from donkeytui.project.plugin_files import PluginFiles, merge_plugin, read_plugin_files
+from donkeytui.project.snapshot import ProjectSnapshot
+from donkeytui.session import Session
+from registry_server.contract.problems import PluginNotFound, VersionNotFound
+
+
+async def carried_edits(
+    session: Session, snapshot: ProjectSnapshot, goal: Mapping[str, Wanted], *, side: Side
+) -> tuple[PluginMerge, ...]:
+    """One for each edited plugin that moves to another release.
+
+    Raises `PluginEdited` when the release the edits were made on cannot be had.
+    """
+    merges: list[PluginMerge] = []
+    for name in sorted(snapshot.edited()):
+        locked, wanted = snapshot.lockfile.plugins[name], goal.get(name)
+        if wanted is None or wanted.release.checksum == locked.integrity or name not in snapshot.trees:
+            continue
+        base = installed_download(session, name, locked)
+        cached = cached_integrities(session.package_cache, [wanted.release.checksum])
+        next_package = await package_of(session, download_of(name, wanted.release, cached))
+        merged = await session.in_thread(
+            merge_plugin,
+            (await _pristine(session, snapshot, name)).files,
+            working_files(snapshot, name),
+            read_plugin(name, wanted.release.version, next_package).files,
+            side=side,
+            folder=f"{snapshot.plugins_root}/{name}",
+            version=wanted.release.version,
+        )
+        merges.append(PluginMerge(name=name, side=side, base=base, files=merged.touched))
+    return tuple(merges)
+
+
+async def merge_inputs(
+    session: Session, snapshot: ProjectSnapshot, merges: tuple[PluginMerge, ...]
+) -> dict[str, MergeInput]:
+    """What staging needs to merge as planned."""
+    return {
+        merge.name: MergeInput(
+            base=await package_of(session, merge.base), mine=working_files(snapshot, merge.name)
+        )
+        for merge in merges
+    }
+
+
+def working_files(snapshot: ProjectSnapshot, name: str) -> PluginFiles:
+    """An installed plugin's files as they are now."""
+    folder = f"{snapshot.plugins_root}/{name}"
+    return read_plugin_files(snapshot.root, folder, snapshot.lockfile.plugins[name].copies)
+
+
+async def pristine(session: Session, snapshot: ProjectSnapshot, name: str) -> ReadPackage:
+    """An installed plugin as it was released.
+
+    Raises what fetching raises when its package is neither in the cache nor to be had.
+    """
+    locked = snapshot.lockfile.plugins[name]
+    data = await package_of(session, installed_download(session, name, locked))
+    return await session.in_thread(read_plugin, name, locked.version, data)
+
+
+async def _pristine(session: Session, snapshot: ProjectSnapshot, name: str) -> ReadPackage:
+    try:
+        return await pristine(session, snapshot, name)
+    except (OfflineMissing, RegistryUnreachable, PluginNotFound, VersionNotFound) as error:
+        raise PluginEdited(
+            f"`{name}` has edits of yours that cannot be carried over",
+            detail=f"that takes the release they were made on: {error.problem.title}",
+            hint="go online once, or --force to go ahead without your edits (undo brings them back)",
+        ) from error

@@ -1,0 +1,44 @@
+"""Open the project a session stands in."""
+
+from pathlib import Path
+
+from donkeytui.events import Notice, Report, silent
+from donkeytui.install.commit import needs_recovery, recover
+from donkeytui.install.disk import Disk
+from donkeytui.install.project_lock import project_lock
+from donkeytui.operations.sync import discard_if_damaged
+from donkeytui.problems import NotInstalled
+from donkeytui.project.lockfile import Lockfile
+from donkeytui.project.snapshot import ProjectSnapshot, find_project, read_snapshot
+from donkeytui.session import Session
+from registry_server.contract.names import nearest_names
+
+
+async def open_project(session: Session, report: Report = silent) -> ProjectSnapshot:
+    """The project as it is, after finishing what a killed process left.
+
+    Raises `NotAProject`, `LockfileInvalid`, `ProjectBusy` or `ProjectNotWritable`.
+    """
+    root = await session.in_thread(find_project, session.settings.project_start)
+    discard_if_damaged(session)
+    if needs_recovery(root) and await session.in_thread(_recover, root):
+        text = "an operation that was interrupted earlier has been finished"
+        report(Notice(severity="note", code="recovered", text=text))
+    return await session.in_thread(read_snapshot, root)
+
+
+def check_installed(lockfile: Lockfile, names: tuple[str, ...]) -> None:
+    """Raises `NotInstalled` for the first of `names` that the lockfile does not have."""
+    for name in names:
+        if name not in lockfile.plugins:
+            near = nearest_names(name[:100], lockfile.plugins)
+            raise NotInstalled(
+                f"`{name[:100]}` is not installed in this project",
+                detail=f"near it: {', '.join(near)}" if near else "",
+                hint="donkeytui list",
+            )
+
+
+def _recover(root: Path) -> bool:
+    with project_lock(root, task="finishing an interrupted change"):
+        return recover(root, Disk())

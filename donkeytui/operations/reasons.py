@@ -1,0 +1,57 @@
+"""Why a plugin is in the project: every chain from what the user asked for."""
+
+from msgspec import Struct
+
+from donkeytui.events import Report, silent
+from donkeytui.operations.project import check_installed, open_project
+from donkeytui.project.lockfile import Lockfile
+from donkeytui.session import Session
+
+CHAINS_MAX = 50
+
+
+class Link(Struct, frozen=True, kw_only=True):
+    """One plugin of a chain, and the range it is asked for in."""
+
+    name: str
+    version: str
+    range: str
+
+
+class WhyReport(Struct, frozen=True, kw_only=True):
+    name: str
+    version: str
+    chains: tuple[tuple[Link, ...], ...]
+    """Each from a plugin the user asked for to this one; shortest first. None: nothing needs it."""
+    is_pinned: bool
+
+
+async def why(session: Session, name: str, report: Report = silent) -> WhyReport:
+    """Raises `NotInstalled`, and what opening the project raises."""
+    lockfile = (await open_project(session, report)).lockfile
+    check_installed(lockfile, (name,))
+    locked = lockfile.plugins[name]
+    return WhyReport(
+        name=name, version=locked.version, chains=_chains(lockfile, name), is_pinned=locked.pinned
+    )
+
+
+def _chains(lockfile: Lockfile, name: str) -> tuple[tuple[Link, ...], ...]:
+    """Upwards, breadth first; a circle is walked once."""
+    found: list[tuple[Link, ...]] = []
+    waiting: list[tuple[str, tuple[Link, ...]]] = [(name, ())]
+    """A plugin, and the links below it that lead to `name`."""
+    for at, below in waiting:
+        plugin = lockfile.plugins[at]
+        if plugin.range is not None:
+            found.append((_link(lockfile, at, plugin.range), *below))
+        on_the_way = {at, *(link.name for link in below)}
+        for asker in lockfile.dependents(at):
+            if asker not in on_the_way and len(waiting) < CHAINS_MAX:
+                range_ = lockfile.plugins[asker].dependencies[at]
+                waiting.append((asker, (_link(lockfile, at, range_), *below)))
+    return tuple(found)
+
+
+def _link(lockfile: Lockfile, name: str, range_: str) -> Link:
+    return Link(name=name, version=lockfile.plugins[name].version, range=range_)

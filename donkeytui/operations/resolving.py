@@ -1,0 +1,162 @@
+"""Ask the solver in the words of a project, and tell its answer or its refusal in those of a person."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+import msgspec
+from msgspec import Struct
+
+from donkeytui.events import Notice, Report, StageFinished, StageStarted
+from donkeytui.install.tools import engine_version
+from donkeytui.operations.releases import document_of
+from donkeytui.problems import ResolutionFailed
+from donkeytui.project.lockfile import Lockfile
+from donkeytui.resolution.explain import Conflict, explain
+from donkeytui.resolution.request import Environment, GaveUp, Mode, Note, Request, Resolved, Wish
+from donkeytui.resolution.solver import Unsolvable, solve
+from donkeytui.resolution.universe import Universe
+from donkeytui.resolution.ways_out import WayOut, ways_out
+from donkeytui.session import Session
+from registry_server.contract.problems import ProblemError
+from registry_server.contract.versions import Version, parse_version
+
+BUDGET_SECONDS = 20.0
+WAYS_OUT_SECONDS = 1.0
+
+
+class Question(Struct, frozen=True, kw_only=True):
+    """What a project asks of the solver."""
+
+    wishes: tuple[Wish, ...]
+    lockfile: Lockfile
+    free: frozenset[str] = frozenset()
+    held: dict[str, str] = {}
+    mode: Mode = "keep"
+    framework: Version | None = None
+    ignores_engines: bool = False
+
+
+class Refusal(Struct, frozen=True, kw_only=True):
+    """Why nothing fits, and what would: the same for the command line, `--json` and the app."""
+
+    conflict: Conflict
+    ways_out: tuple[WayOut, ...]
+    commands: tuple[str, ...]
+    """One for each way out."""
+
+
+async def resolve(session: Session, question: Question, report: Report) -> Resolved:
+    """Raises `ResolutionFailed` with the derivation and the ways out; cancelling ends the search."""
+    report(StageStarted(stage="resolve"))
+    environment = await _environment(session, question)
+    is_cancelled = threading.Event()
+    try:
+        return await session.in_thread(_resolve, session, question, environment, is_cancelled)
+    except asyncio.CancelledError:
+        is_cancelled.set()
+        raise
+    finally:
+        report(StageFinished(stage="resolve"))
+
+
+def notice_of(note: Note) -> Notice:
+    """A note of the solver as a sentence."""
+    code, subject = note.kind, f"`{note.name}` {note.version} {note.detail}"
+    if note.kind == "young-taken":
+        return Notice(severity="warning", code=code, text=f"{subject}; nothing older fits")
+    return Notice(severity="note", code=code, text=f"{subject}, using {note.taken}")
+
+
+async def _environment(session: Session, question: Question) -> Environment:
+    """The framework is in the project; the engines are asked only when something is to be solved."""
+    if question.ignores_engines:
+        return Environment(framework=question.framework)
+    search = session.settings.environment
+    bun, node = await asyncio.gather(engine_version("bun", search), engine_version("node", search))
+    return Environment(framework=question.framework, bun=_version(bun), node=_version(node))
+
+
+def _version(text: str) -> Version | None:
+    try:
+        return parse_version(text)
+    except ProblemError:
+        return None
+
+
+def _request(session: Session, question: Question, environment: Environment) -> Request:
+    rule = session.settings.cool_down
+    return Request(
+        wishes=question.wishes,
+        locked=question.lockfile.versions,
+        free=question.free,
+        held=question.held,
+        mode=question.mode,
+        environment=environment,
+        mature_before=session.clock() - timedelta(hours=rule.hours) if rule.hours else None,
+        is_cool_down_strict=rule.is_strict,
+        cool_down_exempt=rule.exempt,
+        cool_down_hours=rule.hours,
+    )
+
+
+def _resolve(
+    session: Session, question: Question, environment: Environment, is_cancelled: threading.Event
+) -> Resolved:
+    universe = Universe(lambda name: document_of(session, question.lockfile, name))
+    request = _request(session, question, environment)
+    answer = solve(request, universe, keep_going=_budget(session, BUDGET_SECONDS, is_cancelled))
+    match answer:
+        case Resolved():
+            return answer
+        case Unsolvable():
+            conflict = explain(answer)
+            keep_going = _budget(session, WAYS_OUT_SECONDS, is_cancelled)
+            raise _refused(conflict, ways_out(request, universe, conflict, keep_going=keep_going))
+        case GaveUp():
+            raise _gave_up(answer)
+
+
+def _budget(session: Session, seconds: float, is_cancelled: threading.Event) -> Callable[[], bool]:
+    end = session.ticks() + seconds
+    return lambda: not is_cancelled.is_set() and session.ticks() < end
+
+
+def _refused(conflict: Conflict, ways: tuple[WayOut, ...]) -> ResolutionFailed:
+    commands = tuple(_command(way) for way in ways)
+    numbered = [f"{number}. {fact}" for number, fact in enumerate(conflict.facts, 1)]
+    offers = [f"{command}   {way.text}" for command, way in zip(commands, ways, strict=True)]
+    if offers:
+        hint = "one of these works:\n" + "\n".join(offers)
+    else:
+        hint = f"donkeytui info {conflict.plugins[-1]} shows its releases" if conflict.plugins else ""
+    return ResolutionFailed(
+        conflict.title,
+        detail="\n".join(numbered if len(numbered) > 1 else conflict.facts),
+        hint=hint,
+        extra=msgspec.to_builtins(Refusal(conflict=conflict, ways_out=ways, commands=commands)),
+    )
+
+
+def _command(way: WayOut) -> str:
+    asked = way.requirement or way.name
+    match way.kind:
+        case "drop":
+            return f"donkeytui uninstall {way.name}"
+        case "unpin":
+            return f"donkeytui unpin {way.name}"
+        case "update":
+            return f"donkeytui update {way.name}"
+        case _:
+            quoted = f'"{asked}"' if any(sign in asked for sign in " <>|*^~") else asked
+            return f"donkeytui install {quoted}"
+
+
+def _gave_up(answer: GaveUp) -> ResolutionFailed:
+    tightest = ", ".join(f"`{wish.name} {wish.range.text}`" for wish in answer.tightest[:5])
+    return ResolutionFailed(
+        "no answer was found in the time there was",
+        detail=f"given up after {answer.conflicts} conflicts; the tightest requests were {tightest}",
+        hint="ask for narrower ranges of those",
+    )
