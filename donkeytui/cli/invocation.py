@@ -1,6 +1,7 @@
 """What every verb shares: common options, settings, output, a session round an operation."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,6 +11,9 @@ from donkeytui.cli.output import Output, Streams
 from donkeytui.settings import Flags, Settings, read_settings
 
 if TYPE_CHECKING:
+    import asyncio
+    from contextlib import AbstractAsyncContextManager
+
     from donkeytui.session import Session
 
 T = TypeVar("T")
@@ -33,6 +37,9 @@ class Invocation:
         self.open_app = open_app
         self.options: dict[str, Any] = {}
         self.exit_status = 0
+        self._open = ExitStack()
+        self._runner: asyncio.Runner | None = None
+        self._session: Session | None = None
 
     @property
     def output(self) -> Output:
@@ -56,22 +63,41 @@ class Invocation:
         return read_settings(flags, self.environ, self.working_folder)
 
     def run(self, operation: "Callable[[Session], Awaitable[T]]") -> T:
-        """The operation's result, on a session of its own."""
+        """The operation's result; all operations of one call share a session, and its connections."""
         import asyncio
 
-        async def with_session() -> T:
-            from donkeytui.session import open_session
+        from donkeytui.session import open_session
 
-            async with open_session(self.settings()) as session:
-                return await operation(session)
+        if self._runner is None:
+            self._runner = self._open.enter_context(asyncio.Runner())
+            opening = open_session(self.settings())
+            self._session = self._runner.run(_entered(opening))
+            self._open.callback(lambda runner: runner.run(_left(opening)), self._runner)
+        session = self._session
+        assert session is not None
 
-        return asyncio.run(with_session())
+        async def operate() -> T:
+            return await operation(session)
+
+        return self._runner.run(operate())
+
+    def close(self) -> None:
+        """Ends the session, if one was opened."""
+        self._open.close()
 
     def _has_color(self) -> bool:
         is_off = (
             self.options.get("no_color") or self.environ.get("NO_COLOR") or self.environ.get("TERM") == "dumb"
         )
         return not is_off
+
+
+async def _entered(opening: "AbstractAsyncContextManager[Session]") -> "Session":
+    return await opening.__aenter__()
+
+
+async def _left(opening: "AbstractAsyncContextManager[Session]") -> None:
+    await opening.__aexit__(None, None, None)
 
 
 def common_options(function: F) -> F:

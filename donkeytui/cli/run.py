@@ -79,6 +79,8 @@ def run(
         return 0
     except Exception as error:
         return _show_bug(invocation, error)
+    finally:
+        invocation.close()
 
 
 def _open_app(context: click.Context, invocation: Invocation) -> None:

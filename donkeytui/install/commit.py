@@ -31,8 +31,7 @@ from donkeytui.install.plan import InstallPlan
 from donkeytui.install.project_lock import not_writable
 from donkeytui.install.stage import Staged, StagedFile, StagedFolder
 from donkeytui.problems import PlanStale, ProjectNotWritable
-from donkeytui.project.snapshot import read_copy, read_snapshot, read_tree
-from donkeytui.project.tree import tree_integrity
+from donkeytui.project.snapshot import read_copy, read_snapshot
 from registry_server.contract.integrity import integrity_of
 
 
@@ -68,7 +67,7 @@ def commit(plan: InstallPlan, staged: Staged, disk: Disk, *, at: str = "") -> No
     try:
         journal = _lay_out(plan, staged, folder, disk, at=at)
         disk.write(folder / JOURNAL, msgspec.json.encode(journal))
-        disk.sync(folder)
+        disk.sync_all(folder)
         _check_places(root, journal)
         disk.move(folder / JOURNAL, root / FOLDER / JOURNAL)
     except OSError as error:
@@ -112,12 +111,9 @@ def _lay_out(plan: InstallPlan, staged: Staged, folder: Path, disk: Disk, *, at:
         disk.make_folder(folder / name)
     for new in staged.folders:
         _lay_out_folder(root, new, folder / "new" / new.name, disk)
-    disk.sync(folder / "new")
     files = tuple(
         _lay_out_file(root, file, str(number), folder, disk) for number, file in enumerate(staged.files)
     )
-    disk.sync(folder / "files")
-    disk.sync(folder / "old")
     after = {new.name: new.tree for new in staged.folders}
     versions = {step.name: step for step in plan.steps}
     removed = [step.name for step in plan.steps if step.kind == "remove" and plan.basis.trees.get(step.name)]
@@ -158,8 +154,6 @@ def _lay_out_folder(root: Path, new: StagedFolder, target: Path, disk: Disk) -> 
         disk.write(place, entry.data)
         if entry.is_executable:
             disk.make_executable(place)
-    for written in folders:
-        disk.sync(written)
 
 
 def _lay_out_file(root: Path, file: StagedFile, number: str, folder: Path, disk: Disk) -> FileSwap:
@@ -219,7 +213,11 @@ def _redo(root: Path, journal: Journal, disk: Disk) -> None:
         _swap_folder(root / swap.place, folder / "new" / swap.name, folder / "old" / swap.name, swap, disk)
     for file in journal.files:
         _swap_file(root, folder / "files" / file.staged, file, disk)
-    disk.sync(root)
+    # Once for all moves: the journal is there until they are durable, and says how to do them again.
+    places = (*(swap.place for swap in journal.folders), *(file.path for file in journal.files))
+    holders = {(root / place).parent for place in places}
+    for holder in sorted(holder for holder in (*holders, folder / "old") if holder.is_dir()):
+        disk.sync(holder)
     disk.move(root / FOLDER / JOURNAL, folder / RECORD)
     disk.sync(folder)
     disk.sync(root / FOLDER)
@@ -233,11 +231,9 @@ def _swap_folder(place: Path, new: Path, old: Path, swap: FolderSwap, disk: Disk
         # With `old` taken, somebody (a watching generator) made the place anew after a kill: that goes
         # out of the way too, under a free name. Where nothing comes in, it may stay.
         disk.move(place, _free_name(old))
-        disk.sync(place.parent)
     if swap.has_new and new.exists():
         disk.make_folder(place.parent)
         disk.move(new, place)
-        disk.sync(place.parent)
 
 
 def _swap_file(root: Path, staged: Path, file: FileSwap, disk: Disk) -> None:
@@ -249,7 +245,6 @@ def _swap_file(root: Path, staged: Path, file: FileSwap, disk: Disk) -> None:
         if not place.parent.is_dir():
             disk.make_folder(place.parent)
         disk.move(staged, place)
-        disk.sync(place.parent)
 
 
 def _free_name(path: Path) -> Path:
@@ -262,7 +257,3 @@ def _free_name(path: Path) -> Path:
 def _is_there(path: Path) -> bool:
     """Also for a link that leads nowhere."""
     return path.exists() or path.is_symlink()
-
-
-def folder_integrity(folder: Path) -> str:
-    return tree_integrity(read_tree(folder))

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from donkeytui.install.journal import FOLDER, refuse_links
 from donkeytui.problems import ProjectBusy, ProjectNotWritable
 from registry_server.contract.foreign import clean
@@ -24,6 +22,8 @@ def project_lock(root: Path, *, task: str = "", wait_seconds: float = WAIT_SECON
     Raises `ProjectBusy`, or `ProjectNotWritable` when the project cannot be written at all, or our
     folder in it leads elsewhere.
     """
+    from filelock import FileLock, Timeout
+
     folder = root / FOLDER
     for name in ("lock", ".gitignore", HOLDER):
         refuse_links(root, folder / name)

@@ -1,6 +1,7 @@
 """Plan changes to a project: install, uninstall, update, pin. Nothing is changed here.
 
-One request becomes one plan, whatever it asks for; `apply` makes plans real.
+One request becomes one plan, whatever it asks for; `apply` makes plans real. What only some requests
+need is imported where they need it: a project that has everything is told so in an instant.
 """
 
 import contextlib
@@ -12,9 +13,7 @@ from donkeytui.events import Notice, Report, silent
 from donkeytui.install.fetch import cached_integrities
 from donkeytui.install.plan import InstallPlan, PlanOptions, Wanted
 from donkeytui.install.planning import make_plan
-from donkeytui.operations.carrying import carried_edits
 from donkeytui.operations.project import check_installed, open_project
-from donkeytui.operations.registering import plan_entry
 from donkeytui.operations.releases import (
     address_of,
     catalogued,
@@ -22,7 +21,6 @@ from donkeytui.operations.releases import (
     document_of,
     locked_release,
 )
-from donkeytui.operations.resolving import Question, notice_of, resolve
 from donkeytui.operations.show import unknown_plugin
 from donkeytui.operations.sync import refresh_if_stale, sync
 from donkeytui.problems import (
@@ -139,10 +137,14 @@ async def _plan(
         present={path: read_copy(snapshot.root, path) for path in targets | snapshot.copies.keys()},
         notices=tuple(notices),
     )
-    if not changes.is_forced:
+    if snapshot.edited() and not changes.is_forced:
+        from donkeytui.operations.carrying import carried_edits
+
         merges = await carried_edits(session, snapshot, goal, side=changes.side)
         options = structs.replace(options, merges=merges)
     if changes.is_registering:
+        from donkeytui.operations.registering import plan_entry
+
         entry = await plan_entry(session, snapshot, goal)
         options = structs.replace(options, entry=entry.edit, notices=(*options.notices, *entry.notices))
     return await session.in_thread(make_plan, snapshot, goal, options)
@@ -156,6 +158,8 @@ async def _solved(
     requirements: Mapping[str, Requirement],
     report: Report,
 ) -> tuple[dict[str, Wanted], list[Notice]]:
+    from donkeytui.operations.resolving import Question, notice_of, resolve
+
     for name in requirements:
         if session.catalogue.get(name) is None and name not in left.plugins:
             raise unknown_plugin(session, name)

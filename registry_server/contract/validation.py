@@ -75,8 +75,12 @@ class PackageCheck(Struct, frozen=True, kw_only=True):
         return tuple(finding for finding in self.findings if finding.severity == "error")
 
 
-def check_package(entries: Entries) -> PackageCheck:
-    """Everything that can be told from the package alone."""
+def check_package(entries: Entries, *, with_sources: bool = True) -> PackageCheck:
+    """Everything that can be told from the package alone.
+
+    Without `with_sources` the code is not scanned: what an installer relies on (manifest, definition,
+    names, places outside of the folder) is judged all the same, and there are no labels.
+    """
     findings: list[Finding] = []
     manifest: Manifest | None = None
     if MANIFEST_PATH in entries:
@@ -106,10 +110,12 @@ def check_package(entries: Entries) -> PackageCheck:
     )
     findings += copying.findings
     brought = frozenset(copy.source for copy in copying.copies).union(filter(is_installed_path, entries))
-    sources = _check_sources(entries, manifest, framework_manifest, brought=brought)
+    sources = _Sources(set(), [])
+    if with_sources:
+        sources = _check_sources(entries, manifest, framework_manifest, brought=brought)
+        findings += _check_migrations(entries)
+        findings += _check_company(entries, manifest)
     findings += sources.findings
-    findings += _check_migrations(entries)
-    findings += _check_company(entries, manifest)
     return PackageCheck(
         manifest=manifest,
         framework_manifest=framework_manifest,

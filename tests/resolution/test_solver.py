@@ -1,166 +1,29 @@
 """The solver against brute force on small random universes, its laws, its rules and its hard cases."""
 
-import itertools
-import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import pytest
 
 from donkeytui.resolution.explain import explain
-from donkeytui.resolution.solver import PROJECT, Environment, Request, Resolved, Unsolvable, Wish, solve
-from donkeytui.resolution.universe import Universe
-from registry_server.contract.ranges import parse_range
+from donkeytui.resolution.search import PATIENCE
+from donkeytui.resolution.solver import PROJECT, Environment, Resolved, Unsolvable
 from registry_server.contract.versions import parse_version
-from registry_server.contract.wire import Engine, PluginDocument, Release
+from registry_server.contract.wire import Engine, Release
 from tests.support.builders import document, release
-
-FRAMEWORK = parse_version("2.4.0")
-VERSIONS = ("1.0.0", "1.1.0", "2.0.0-beta.1", "2.0.0", "2.1.0")
-RANGES = (
-    "*",
-    "^1.0.0",
-    "^2.0.0",
-    "1.0.0",
-    ">=1.1.0",
-    "<2.0.0",
-    "^3.0.0",
-    "2.x",
-    "1.1.0 || 2.0.0",
-    "^2.0.0-beta.1",
+from tests.support.universes import (
+    Case,
+    Documents,
+    ask,
+    has_answer,
+    installations,
+    installed_by,
+    is_valid,
+    pinned,
+    pins,
+    reachable,
+    refused,
+    welcome,
 )
-
-Documents = dict[str, PluginDocument]
-Wishes = list[tuple[str, str]]
-
-
-class Case:
-    """A random universe with a request."""
-
-    def __init__(self, seed: int, *, size: int = 5, is_plain: bool = False) -> None:
-        self.random = random.Random(seed)  # noqa: S311 - repeatable, and no secret
-        names = [f"p{number}" for number in range(self.random.randint(1, size))]
-        self.documents: Documents = {name: self._document(name, names, is_plain) for name in names}
-        asked = self.random.sample(names, self.random.randint(1, min(3, len(names))))
-        self.wishes: Wishes = [(name, self.random.choice(RANGES)) for name in asked]
-        locked = [name for name in names if not is_plain and self.random.random() < 0.3]
-        self.locked = {name: self.random.choice(self.documents[name].versions).version for name in locked}
-
-    def _document(self, name: str, names: list[str], is_plain: bool) -> PluginDocument:
-        chance = 0.0 if is_plain else 0.12
-        versions = sorted(
-            self.random.sample(VERSIONS, self.random.randint(1, 4)), key=lambda v: parse_version(v).key
-        )
-        return document(
-            name,
-            *(
-                release(
-                    version,
-                    *self._needs(names),
-                    yanked=self.random.random() < chance,
-                    deprecated=self.random.random() < chance,
-                    framework=">=3.0.0" if self.random.random() < chance else "*",
-                )
-                for version in versions
-            ),
-        )
-
-    def _needs(self, names: list[str]) -> Iterable[str]:
-        wanted: dict[str, str] = {}
-        for _ in range(self.random.choice((0, 0, 1, 1, 2))):
-            name = "nowhere" if self.random.random() < 0.03 else self.random.choice(names)
-            wanted[name] = self.random.choice(RANGES)
-        return [f"{name}@{text}" for name, text in wanted.items()]
-
-    def solve(self) -> Resolved | Unsolvable:
-        return ask(
-            self.documents, self.wishes, locked=self.locked, environment=Environment(framework=FRAMEWORK)
-        )
-
-
-def ask(
-    documents: Mapping[str, PluginDocument] | Iterable[PluginDocument],
-    wishes: Wishes,
-    **options: object,
-) -> Resolved | Unsolvable:
-    if not isinstance(documents, Mapping):
-        documents = {doc.name: doc for doc in documents}
-    request = Request(
-        wishes=tuple(Wish(name=name, range=parse_range(text), source="request") for name, text in wishes),
-        **options,  # type: ignore[arg-type]
-    )
-    return solve(request, Universe(dict(documents).get))
-
-
-def pins(answer: Resolved | Unsolvable) -> dict[str, str]:
-    assert isinstance(answer, Resolved), explain(answer).facts
-    return {name: candidate.version.text for name, candidate in answer.pins.items()}
-
-
-def pinned(documents: Iterable[PluginDocument], *wishes: str, **options: object) -> dict[str, str]:
-    """The answer to wishes written as `auth@^1.0.0`."""
-    return pins(ask(documents, [tuple(wish.split("@")) for wish in wishes], **options))  # type: ignore[misc]
-
-
-def refused(documents: Iterable[PluginDocument], *wishes: str, **options: object) -> Unsolvable:
-    answer = ask(documents, [tuple(wish.split("@")) for wish in wishes], **options)  # type: ignore[misc]
-    assert isinstance(answer, Unsolvable), pins(answer)
-    return answer
-
-
-# Brute force: every combination, judged by what the rules say and by nothing the solver has.
-
-
-def is_usable(case: Case, name: str, one: Release) -> bool:
-    is_locked = case.locked.get(name) == one.version
-    is_exact = (name, one.version) in case.wishes
-    return (
-        (not one.yanked or is_locked)
-        and (not one.deprecated or is_locked or is_exact)
-        and parse_range(one.framework).allows(FRAMEWORK, include_prerelease=True)
-    )
-
-
-def fits(installed: Mapping[str, Release], name: str, text: str) -> bool:
-    return name in installed and parse_range(text).allows(parse_version(installed[name].version))
-
-
-def is_valid(case: Case, installed: Mapping[str, Release]) -> bool:
-    needs = [need.split("@") for one in installed.values() for need in one.dependencies.plugins]
-    return (
-        all(is_usable(case, name, one) for name, one in installed.items())
-        and all(fits(installed, name, text) for name, text in case.wishes)
-        and all(fits(installed, name, text) for name, text in needs)
-    )
-
-
-def has_answer(case: Case) -> bool:
-    names = list(case.documents)
-    choices = [
-        [None, *(one for one in case.documents[name].versions if is_usable(case, name, one))]
-        for name in names
-    ]
-    return any(
-        is_valid(case, {name: one for name, one in zip(names, combination, strict=True) if one})
-        for combination in itertools.product(*choices)
-    )
-
-
-def reachable(case: Case, installed: Mapping[str, Release]) -> set[str]:
-    found: set[str] = set()
-    waiting = [name for name, _ in case.wishes]
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += [need.split("@")[0] for need in installed[name].dependencies.plugins]
-    return found
-
-
-def installed_by(case: Case, answer: Resolved) -> dict[str, Release]:
-    return {
-        name: next(one for one in case.documents[name].versions if one.version == version)
-        for name, version in pins(answer).items()
-    }
 
 
 @pytest.mark.parametrize("block", range(5))
@@ -184,6 +47,86 @@ def test_every_answer_is_valid_and_holds_only_what_is_needed() -> None:
 
             assert is_valid(case, installed), f"seed {seed}"
             assert reachable(case, installed) == set(installed), f"seed {seed}"
+
+
+def test_answers_are_the_best_in_the_first_wish_in_which_they_differ() -> None:
+    compared = 0
+    for seed in range(1600):
+        case = Case(seed)
+        answer = case.solve()
+        if not isinstance(answer, Resolved):
+            continue
+        left = list(installations(case))
+        for name, _ in case.wishes:
+            best = max(welcome(case, name, installed[name]) for installed in left)
+            left = [installed for installed in left if welcome(case, name, installed[name]) == best]
+            compared += 1
+
+            assert pins(answer)[name] == left[0][name].version, f"seed {seed}, {name}"
+    assert compared > 500
+
+
+@pytest.mark.parametrize("patience", [PATIENCE, 0])
+def test_nothing_could_be_newer_without_something_else_being_older(patience: int) -> None:
+    """Patience 0: what is in the way is chosen first from the start, and the answer polished after."""
+    for seed in range(600):
+        case = Case(seed, is_plain=True)
+        answer = case.solve(patience=patience)
+        if not isinstance(answer, Resolved):
+            continue
+        installed = installed_by(case, answer)
+        for other in installations(case):
+            if installed.keys() <= other.keys():
+                gains = {name for name, one in installed.items() if is_above(case, name, other[name], one)}
+                losses = {name for name, one in installed.items() if is_above(case, name, one, other[name])}
+
+                assert losses or not gains, f"seed {seed}"
+
+
+def is_above(case: Case, name: str, one: Release, other: Release) -> bool:
+    return welcome(case, name, one) > welcome(case, name, other)  # type: ignore[operator]
+
+
+def test_losing_patience_changes_no_verdict() -> None:
+    for seed in range(1500):
+        case = Case(seed)
+        answer = case.solve(patience=0)
+
+        assert isinstance(answer, Resolved) == has_answer(case), f"seed {seed}"
+        if isinstance(answer, Resolved):
+            assert is_valid(case, installed_by(case, answer)), f"seed {seed}"
+
+
+def test_no_more_of_the_lockfile_moves_than_must_for_what_is_asked() -> None:
+    """With what was asked for as chosen, whoever keeps all that was kept keeps nothing more."""
+    moved = 0
+    for seed in range(2000):
+        case = Case(seed, size=8, is_plain=True)
+        possible = list(installations(case))
+        if not possible:
+            continue
+        before = case.random.choice(possible)
+        new = next((name for name in case.documents if name not in before), None)
+        if new is None:
+            continue
+        case.locked = {name: one.version for name, one in before.items()}
+        case.wishes = [(new, "*"), *case.wishes]
+        answer = case.solve()
+        if not isinstance(answer, Resolved):
+            continue
+        kept = settled(case, pins(answer))
+        moved += len(case.locked) - len(kept)
+        for other in installations(case):
+            if other[new].version == pins(answer)[new]:
+                versions = {name: one.version for name, one in other.items()}
+
+                assert not kept < settled(case, versions), f"seed {seed}"
+    assert moved > 10
+
+
+def settled(case: Case, versions: Mapping[str, str]) -> set[str]:
+    """Locked plugins that stay as they are; those that nothing needs any more count as settled."""
+    return {name for name, version in case.locked.items() if versions.get(name, version) == version}
 
 
 def test_every_refusal_can_be_explained_from_the_wishes_outwards() -> None:

@@ -46,8 +46,20 @@ class CountingDisk(Disk):
     def remove_folder(self, path: Path) -> None:
         self._call("remove_folder", lambda: Disk.remove_folder(self, path), path=path)
 
+    def copy_mode(self, source: Path, target: Path) -> None:
+        self._call("copy_mode", lambda: Disk.copy_mode(self, source, target), path=target)
+
+    def copy_folder(self, source: Path, target: Path) -> None:
+        self._call("copy_folder", lambda: Disk.copy_folder(self, source, target), path=target)
+
+    def remove_empty(self, folder: Path, root: Path) -> None:
+        self._call("remove_empty", lambda: Disk.remove_empty(self, folder, root), path=folder)
+
     def sync(self, folder: Path) -> None:
         self._call("sync", lambda: None, path=folder)
+
+    def sync_all(self, folder: Path) -> None:
+        self._call("sync_all", lambda: None, path=folder)
 
 
 def _write_new(path: Path, data: bytes) -> None:
@@ -93,7 +105,7 @@ class RefusingDisk(CountingDisk):
             super()._call(name, act, path=path)
             return
         self.calls.append(f"{name} {path.name}")
-        if name not in ("remove_folder", "sync"):
+        if name not in ("remove_folder", "remove_empty", "sync"):
             kind = PermissionError if self.code == errno.EACCES else OSError
             raise kind(self.code, "No space left on device", str(path))
 
