@@ -16,7 +16,6 @@ from msgspec import Struct
 
 from registry_server.contract.foreign import clean
 
-VERSION_SECONDS = 5.0
 LINE_MAX = 500
 
 Engine = Literal["bun", "node"]
@@ -47,16 +46,6 @@ def package_manager(root: Path) -> str:
 def find_tool(name: str, environment: Mapping[str, str]) -> str | None:
     """Its path, or None where it is not installed."""
     return shutil.which(name, path=environment.get("PATH", ""))
-
-
-async def engine_version(engine: Engine, environment: Mapping[str, str]) -> str:
-    """What `bun --version` says, without a leading `v`; "" where there is no such engine."""
-    path = find_tool(engine, environment)
-    if path is None:
-        return ""
-    lines: list[str] = []
-    finished = await run((path, "--version"), Path("/"), environment, lines.append, seconds=VERSION_SECONDS)
-    return lines[0].strip().removeprefix("v") if finished.status == 0 and lines else ""
 
 
 async def run(

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from donkeytui.events import Notice, Report, StageFinished, StageStarted
-from donkeytui.install.tools import engine_version
+from donkeytui.install.engines import read_engines
 from donkeytui.operations.releases import document_of
 from donkeytui.problems import ResolutionFailed
 from donkeytui.project.lockfile import Lockfile
@@ -73,9 +73,8 @@ async def _environment(session: Session, question: Question) -> Environment:
     """The framework is in the project; the engines are asked only when something is to be solved."""
     if question.ignores_engines:
         return Environment(framework=question.framework)
-    search = session.settings.environment
-    bun, node = await asyncio.gather(engine_version("bun", search), engine_version("node", search))
-    return Environment(framework=question.framework, bun=_version(bun), node=_version(node))
+    engines = await read_engines(session.settings.environment, session.settings.cache_dir / "engines")
+    return Environment(framework=question.framework, bun=_version(engines.bun), node=_version(engines.node))
 
 
 def _version(text: str) -> Version | None:

@@ -7,7 +7,7 @@ from registry_server.contract.routes import CHANGES_PAGE_MAX
 from registry_server.contract.wire import ChangePage, Shard, Snapshot
 from registry_server.registry import Registry
 from registry_server.store import changes
-from registry_server.store.changes import SHARDS, ShardRow
+from registry_server.store.changes import ShardRow
 from registry_server.store.database import Connection
 
 COMPRESSION_LEVEL = 12
@@ -62,16 +62,27 @@ def _snapshot_serial(connection: Connection) -> int:
     return int(changes.read_meta(connection, "snapshot")) if changes.has_meta(connection, "snapshot") else 0
 
 
+def _shard_count(connection: Connection) -> int:
+    """How many the shards there are were made for; 0 before the first."""
+    return int(changes.read_meta(connection, "shards")) if changes.has_meta(connection, "shards") else 0
+
+
 def _write_shards(registry: Registry) -> None:
     with registry.database.write() as connection:
         serial = changes.current_serial(connection)
+        documents_by_name = changes.all_documents(connection)
+        count = changes.shard_count(len(documents_by_name))
         touched = {
-            changes.shard_number(name)
+            changes.shard_number(name, count)
             for name in changes.names_changed(connection, _snapshot_serial(connection))
         }
+        if count != _shard_count(connection):
+            changes.drop_shards(connection)
+            changes.write_meta(connection, "shards", str(count))
+            touched = {changes.shard_number(name, count) for name, _ in documents_by_name}
         lines: dict[int, list[bytes]] = {number: [] for number in touched}
-        for name, document in changes.all_documents(connection):
-            if (number := changes.shard_number(name)) in lines:
+        for name, document in documents_by_name:
+            if (number := changes.shard_number(name, count)) in lines:
                 lines[number].append(document)
         for number, documents in lines.items():
             changes.put_shard(connection, _store_shard(registry, number, documents))
@@ -79,7 +90,6 @@ def _write_shards(registry: Registry) -> None:
 
 
 def _store_shard(registry: Registry, number: int, documents: list[bytes]) -> ShardRow:
-    assert 0 <= number < SHARDS
     text = b"".join(document + b"\n" for document in documents)
     data = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL, write_checksum=True).compress(text)
     digest = registry.shards.put(data)

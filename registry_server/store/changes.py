@@ -18,7 +18,9 @@ from registry_server.contract.wire import Change, ChangePage, PluginDocument
 from registry_server.store import plugins
 from registry_server.store.database import Connection
 
-SHARDS = 64
+SHARDS_FEW, SHARDS_MANY = 4, 64
+MANY_PLUGINS = 500
+"""Up to here few shards do: a first sync is a request each, and all of them are small."""
 _encoder = msgspec.json.Encoder(order="sorted")
 _decoder = msgspec.json.Decoder(PluginDocument)
 
@@ -113,8 +115,12 @@ def has_meta(connection: Connection, key: str) -> bool:
     return connection.execute("SELECT 1 FROM meta WHERE key = ?", (key,)).fetchone() is not None
 
 
-def shard_number(name: str) -> int:
-    return hashlib.sha256(name.encode()).digest()[0] % SHARDS
+def shard_count(plugins: int) -> int:
+    return SHARDS_FEW if plugins <= MANY_PLUGINS else SHARDS_MANY
+
+
+def shard_number(name: str, count: int) -> int:
+    return hashlib.sha256(name.encode()).digest()[0] % count
 
 
 class ShardRow(Struct, frozen=True):
@@ -135,6 +141,10 @@ def put_shard(connection: Connection, row: ShardRow) -> None:
         "INSERT OR REPLACE INTO shards (number, digest, size, plugins, releases) VALUES (?, ?, ?, ?, ?)",
         (row.number, row.digest, row.size, row.plugins, row.releases),
     )
+
+
+def drop_shards(connection: Connection) -> None:
+    connection.execute("DELETE FROM shards")
 
 
 def names_changed(connection: Connection, since: int) -> set[str]:

@@ -9,7 +9,7 @@ from donkeytui.resolution.explain import explain
 from donkeytui.resolution.solver import Environment, Request, Resolved, Unsolvable, Wish, solve
 from donkeytui.resolution.universe import Universe
 from donkeytui.resolution.ways_out import WAYS_MAX, WayOut, ways_out
-from registry_server.contract.ranges import parse_range, parse_requirement
+from registry_server.contract.ranges import parse_requirement
 from registry_server.contract.versions import parse_version
 from registry_server.contract.wire import PluginDocument
 from tests.support.builders import MOMENT, document, release
