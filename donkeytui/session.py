@@ -6,6 +6,7 @@ for neither. Everything that was opened is closed when the session's block ends.
 
 import asyncio
 import hashlib
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -85,6 +86,9 @@ class Session:
         return await asyncio.to_thread(function, *args, **kwargs)
 
     async def _open_client(self) -> "RegistryClient":
+        # httpx has a command line of its own, and does without where that cannot be imported; importing
+        # it takes four times as long as the rest.
+        sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
         from donkeytui.remote import RegistryClient, make_http_client
 
         registry = self.settings.registry

@@ -146,15 +146,19 @@ class Output:
             self._progress(event)
 
     def confirm(self, question: str, *, is_yes_usual: bool = True) -> bool | None:
-        """The person's answer; None when nobody can be asked."""
-        if not (self.streams.is_stdin_terminal and self.streams.is_stderr_terminal):
+        """The person's answer; None when nobody can be asked, or was not shown what it is about."""
+        is_blind = self.is_json or self.is_quiet
+        if is_blind or not (self.streams.is_stdin_terminal and self.streams.is_stderr_terminal):
             return None
         self.clear_progress()
         self.streams.stderr.write(f"{question} {'[Y/n]' if is_yes_usual else '[y/N]'} ")
         self.streams.stderr.flush()
         answer = self.streams.stdin.readline()
+        if not answer:
+            self.streams.stderr.write("\n")
+            return None
         said = answer.strip().lower()
-        return bool(answer) and (said in ("y", "yes") or (is_yes_usual and not said))
+        return said in ("y", "yes") or (is_yes_usual and not said)
 
     def clear_progress(self) -> None:
         if self._has_progress_line:
@@ -229,4 +233,4 @@ def _rendered(part: str | Styled, *, has_color: bool) -> str:
     if isinstance(part, str):
         return clean(part, LINE_MAX)
     text = clean(part.text, LINE_MAX)
-    return f"\x1b[{_STYLES[part.style]}m{text}\x1b[0m" if has_color and part.style else text
+    return f"\x1b[{_STYLES[part.style]}m{text}\x1b[0m" if has_color and part.style and text else text

@@ -27,6 +27,7 @@ Row = tuple[str, str, str, str]
 
 def say_plan(output: Output, plan: InstallPlan) -> None:
     """Before the question, beside the data."""
+    _say_what_is_undone(output, plan)
     for sign, style, text, why in _rows(plan):
         output.say("  ", styled(sign, style), text, styled(why, "dim"))
     output.say(styled(f"  {_totals(plan)}", "dim"))
@@ -34,6 +35,7 @@ def say_plan(output: Output, plan: InstallPlan) -> None:
 
 def print_plan(output: Output, plan: InstallPlan, *, with_texts: bool) -> None:
     """As data."""
+    _say_what_is_undone(output, plan)
     for sign, style, text, why in _rows(plan):
         output.line(styled(sign, style), text, styled(why, "dim"))
     for edit in plan.edits if with_texts else ():
@@ -44,18 +46,21 @@ def print_plan(output: Output, plan: InstallPlan, *, with_texts: bool) -> None:
 
 def print_diff(output: Output, text: str) -> None:
     """A unified diff, coloured on a terminal."""
-    for line in text.splitlines():
+    # At line feeds alone: a file's own form feed must not begin a line that looks like one of the diff.
+    for line in text.removesuffix("\n").split("\n"):
         style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
         is_head = line.startswith(("+++", "---"))
         output.line(styled(line, "bold" if is_head else style))
 
 
-def print_report(output: Output, report: InstallReport) -> None:
+def print_report(output: Output, report: InstallReport, *, title: str) -> None:
+    """`title`: what was asked for, which says more than the files when no plugin has moved."""
     for step in report.changes:
         to = f" {step.after}" if step.after else f" {step.before}"
         output.line(styled("✓ ", "green"), f"{_DONE[step.kind]} ", styled(step.name, "bold"), to)
     if not report.changes:
-        output.line(styled("✓ ", "green"), "the project's files are up to date")
+        is_plain = title in ("", "install")
+        output.line(styled("✓ ", "green"), "the project's files are up to date" if is_plain else title)
     for path in report.conflicts:
         output.line(styled("! ", "red"), "to be resolved: ", styled(path, "bold"))
 
@@ -63,7 +68,7 @@ def print_report(output: Output, report: InstallReport) -> None:
 def say_next_steps(output: Output, report: InstallReport) -> None:
     steps, npm = report.next_steps, report.npm
     if npm is not None and npm.state == "failed":
-        output.say(styled("! ", "red"), f"the plugins are installed, but {npm.command} failed: {npm.why}")
+        output.say(styled("! ", "red"), f"the project is changed, but {npm.command} failed: {npm.why}")
     lines = _entry_lines(steps)
     if steps.env_vars:
         lines.append(f"  Set in the environment: {', '.join(steps.env_vars)}")
@@ -82,6 +87,11 @@ def say_next_steps(output: Output, report: InstallReport) -> None:
         output.say(styled("Next steps", "bold"))
         for line in lines:
             output.say(line)
+
+
+def _say_what_is_undone(output: Output, plan: InstallPlan) -> None:
+    if plan.undoes:
+        output.say(f"{plan.title}  ", styled(f"(change {plan.undoes})", "dim"))
 
 
 def _entry_lines(steps: NextSteps) -> list[str]:

@@ -11,7 +11,7 @@ journal as its record: a generation that `undo` can bring back, until newer ones
 import errno
 import os
 import secrets
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import msgspec
 
@@ -50,7 +50,7 @@ def recover(root: Path, disk: Disk) -> bool:
     try:
         _redo(root, read_journal(root, folder / JOURNAL), disk)
     except OSError as error:
-        raise not_writable(error, root) from error
+        raise _unfinished(error) from error
     return True
 
 
@@ -68,8 +68,12 @@ def commit(plan: InstallPlan, staged: Staged, disk: Disk, *, at: str = "") -> No
         journal = _lay_out(plan, staged, folder, disk, at=at)
         disk.write(folder / JOURNAL, msgspec.json.encode(journal))
         disk.sync_all(folder)
+        _check_journal(root, folder / JOURNAL)
         _check_places(root, journal)
         disk.move(folder / JOURNAL, root / FOLDER / JOURNAL)
+    except ProjectNotWritable:
+        disk.remove_folder(folder)
+        raise
     except OSError as error:
         disk.remove_folder(folder)
         raise not_writable(error, root) from error
@@ -77,11 +81,15 @@ def commit(plan: InstallPlan, staged: Staged, disk: Disk, *, at: str = "") -> No
         disk.sync(root / FOLDER)
         _redo(root, journal, disk)
     except OSError as error:
-        raise ProjectNotWritable(
-            "the change was begun and could not be finished",
-            detail=f"{error.strerror}: {error.filename}",
-            hint="mend the rights or free some space; the next donkeytui command in this project finishes it",
-        ) from error
+        raise _unfinished(error) from error
+
+
+def _unfinished(error: OSError) -> ProjectNotWritable:
+    return ProjectNotWritable(
+        "the change was begun and could not be finished",
+        detail=f"{error.strerror or error}: {error.filename}",
+        hint="mend the rights or free some space; the next donkeytui command in this project finishes it",
+    )
 
 
 def _check_fresh(plan: InstallPlan, root: Path) -> None:
@@ -167,7 +175,7 @@ def _lay_out_file(root: Path, file: StagedFile, number: str, folder: Path, disk:
     if file.data is not None:
         new = folder / "files" / number
         disk.write(new, file.data)
-        disk.copy_mode(place, new)
+        disk.copy_mode(root / file.mode_of if file.mode_of else place, new)
         if file.is_executable:
             disk.make_executable(new)
         disk.write(folder / "old" / f"{number}.after", file.data)
@@ -180,8 +188,21 @@ def _lay_out_file(root: Path, file: StagedFile, number: str, folder: Path, disk:
     )
 
 
+def _check_journal(root: Path, path: Path) -> None:
+    """What recovery would refuse to follow is not begun."""
+    try:
+        read_journal(root, path)
+    except ProjectNotWritable as error:
+        raise ProjectNotWritable(
+            "this change is refused: once interrupted, it could not be finished",
+            detail=error.problem.detail,
+            hint="nothing was changed; give the plugins folder a plain name, or change fewer plugins at once",
+        ) from error
+
+
 def _check_places(root: Path, journal: Journal) -> None:
     """Finds out before the commit what would fail after it."""
+    _check_apart(journal)
     touched: list[Path] = []
     for place in (root / swap.path for swap in journal.files):
         if place.is_dir():
@@ -194,6 +215,15 @@ def _check_places(root: Path, journal: Journal) -> None:
     for folder in touched:
         if not os.access(folder, os.W_OK):
             raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+
+
+def _check_apart(journal: Journal) -> None:
+    """No file comes where another one, or a plugin, needs a folder."""
+    files = (file.path for file in journal.files if not file.is_removed)
+    places = {*files, *(swap.place for swap in journal.folders)}
+    for place in places:
+        if taken := places.intersection(parent.as_posix() for parent in PurePosixPath(place).parents):
+            raise NotADirectoryError(errno.ENOTDIR, "A file and a folder cannot be one", min(taken))
 
 
 def _holder(place: Path) -> Path:
@@ -212,7 +242,7 @@ def _redo(root: Path, journal: Journal, disk: Disk) -> None:
     for swap in journal.folders:
         _swap_folder(root / swap.place, folder / "new" / swap.name, folder / "old" / swap.name, swap, disk)
     for file in journal.files:
-        _swap_file(root, folder / "files" / file.staged, file, disk)
+        _swap_file(root, folder, file, disk)
     # Once for all moves: the journal is there until they are durable, and says how to do them again.
     places = (*(swap.place for swap in journal.folders), *(file.path for file in journal.files))
     holders = {(root / place).parent for place in places}
@@ -226,25 +256,34 @@ def _redo(root: Path, journal: Journal, disk: Disk) -> None:
 
 
 def _swap_folder(place: Path, new: Path, old: Path, swap: FolderSwap, disk: Disk) -> None:
-    is_done = swap.has_new and not new.exists()
+    is_done = swap.has_new and not _is_there(new)
     if not is_done and _is_there(place) and (swap.has_new or not _is_there(old)):
         # With `old` taken, somebody (a watching generator) made the place anew after a kill: that goes
         # out of the way too, under a free name. Where nothing comes in, it may stay.
         disk.move(place, _free_name(old))
-    if swap.has_new and new.exists():
+    if swap.has_new and _is_there(new):
         disk.make_folder(place.parent)
         disk.move(new, place)
 
 
-def _swap_file(root: Path, staged: Path, file: FileSwap, disk: Disk) -> None:
-    place = root / file.path
+def _swap_file(root: Path, folder: Path, file: FileSwap, disk: Disk) -> None:
+    """What was written at the place after a kill is the user's: it stays, or goes out of the way."""
+    place, staged = root / file.path, folder / "files" / file.staged
     if file.is_removed:
-        disk.unlink(place)
+        if _is_as_before(place, file):
+            disk.unlink(place)
         disk.remove_empty(place.parent, root)
     elif staged.exists():
+        if _is_there(place) and not _is_as_before(place, file):
+            disk.move(place, _free_name(folder / "old" / f"{file.staged}.before"))
         if not place.parent.is_dir():
             disk.make_folder(place.parent)
         disk.move(staged, place)
+
+
+def _is_as_before(place: Path, file: FileSwap) -> bool:
+    is_file = place.is_file() and not place.is_symlink()
+    return is_file and integrity_of(place.read_bytes()) == file.before
 
 
 def _free_name(path: Path) -> Path:

@@ -39,13 +39,30 @@ class Disk:
 
     def copy_folder(self, source: Path, target: Path) -> None:
         """Everything in it as it is: bytes, modes, links as links; durable after `sync_all`."""
-        shutil.copytree(source, target, symlinks=True)
+        if source.is_symlink():
+            target.symlink_to(source.readlink())
+            return
+        copied: list[tuple[Path, Path]] = []
+        for current, folders, files in os.walk(source, onerror=_raise):
+            folder = Path(current)
+            there = target / folder.relative_to(source)
+            there.mkdir()
+            copied.append((folder, there))
+            for name in (*folders, *files):
+                if (folder / name).is_symlink():
+                    (there / name).symlink_to((folder / name).readlink())
+                elif name in files:
+                    shutil.copy2(folder / name, there / name)
+        for folder, there in reversed(copied):
+            shutil.copystat(folder, there)
 
     def remove_empty(self, folder: Path, root: Path) -> None:
         """`folder` and those above it, below `root`, as far as they are empty."""
         while folder != root and root in folder.parents:
             try:
                 folder.rmdir()
+            except FileNotFoundError:
+                pass
             except OSError:
                 return
             folder = folder.parent
@@ -70,6 +87,10 @@ class Disk:
     def sync(self, folder: Path) -> None:
         """Makes the names in `folder` durable."""
         _sync_folder(folder)
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _sync_file(path: Path) -> None:

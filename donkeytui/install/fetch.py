@@ -273,9 +273,11 @@ class _Partial:
         self._hasher = hashlib.sha256()
 
     def keep(self, path: Path) -> None:
-        """Moves the whole package to its place, durably."""
+        """Moves the whole package to its place.
+
+        Not synced: whoever uses it verifies it, and what a power cut tore is downloaded again.
+        """
         with self._in_use, _writing(path):
-            os.fsync(self._file.fileno())
             if sys.platform == "win32":
                 self._file.close()  # an open file cannot be moved there
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from donkeytui.install.journal import FOLDER, GENERATIONS_KEPT, RECORD, Journal, read_journal
+from donkeytui.install.journal import FOLDER, GENERATIONS_KEPT, NUMBER_MAX, RECORD, Journal, read_journal
 from donkeytui.problems import ProjectNotWritable
 
 
@@ -22,8 +22,11 @@ class Generation(Struct, frozen=True, kw_only=True):
 
 
 def read_history(root: Path) -> tuple[Generation, ...]:
-    """Newest first. A record that is none of ours is passed over: it can be shown or undone by nobody."""
-    journals = _records(root)
+    """Newest first. A record that is none of ours is passed over: it can be shown or undone by nobody.
+
+    So is one without a number, of a change that a program before these records began.
+    """
+    journals = [(journal, folder) for journal, folder in _records(root) if journal.number]
     undone = {journal.undoes for journal, _ in journals}
     return tuple(
         Generation(journal=journal, folder=folder, is_undone=journal.number in undone)
@@ -32,7 +35,8 @@ def read_history(root: Path) -> tuple[Generation, ...]:
 
 
 def next_number(root: Path) -> int:
-    return max((journal.number for journal, _ in _records(root)), default=0) + 1
+    last = max((journal.number for journal, _ in _records(root)), default=0)
+    return min(last + 1, NUMBER_MAX)
 
 
 def superseded(root: Path) -> list[Path]:

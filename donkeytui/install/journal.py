@@ -9,21 +9,26 @@ import re
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from donkeytui.problems import ProjectNotWritable
 from donkeytui.project.lockfile import LOCKFILE_NAME
 from donkeytui.project.snapshot import CONFIG_NAMES, PACKAGE_JSON
 from donkeytui.project.tree import is_place
+from registry_server.contract.foreign import clean
 from registry_server.contract.integrity import check_integrity_text
 from registry_server.contract.names import is_name
 from registry_server.contract.paths import check_path
 from registry_server.contract.problems import ArchiveUnsafe, ProblemError
+from registry_server.contract.versions import parse_version
 
 FOLDER = ".donkeylabs"
 JOURNAL = "journal.json"
 RECORD = "record.json"
 JOURNAL_MAX_BYTES = 4 << 20
+TITLE_MAX = 2000
+AT_MAX = 40
+NUMBER_MAX = (1 << 53) - 1
 GENERATIONS_KEPT = 10
 """Transactions whose replaced files stay, for `undo`."""
 
@@ -74,6 +79,9 @@ class Journal(Struct, frozen=True, kw_only=True):
 def read_journal(root: Path, path: Path) -> Journal:
     """Raises `ProjectNotWritable` for what is no journal of ours, `OSError` when it cannot be read."""
     try:
+        if path.exists() and not path.is_file():
+            # Opening a pipe would wait for ever.
+            raise ValueError("it is no file")
         with path.open("rb") as file:
             journal = msgspec.json.decode(file.read(JOURNAL_MAX_BYTES), type=Journal)
         _check(root, journal)
@@ -85,7 +93,7 @@ def read_journal(root: Path, path: Path) -> Journal:
             detail=str(error),
             hint="take the project back from version control, then remove .donkeylabs",
         ) from error
-    return journal
+    return structs.replace(journal, title=clean(journal.title, TITLE_MAX), at=clean(journal.at, AT_MAX))
 
 
 def refuse_links(root: Path, path: Path) -> None:
@@ -104,6 +112,8 @@ def refuse_links(root: Path, path: Path) -> None:
 def _check(root: Path, journal: Journal) -> None:
     if not _TRANSACTION.match(journal.transaction):
         raise ValueError("it belongs to no transaction of ours")
+    if not all(0 <= number <= NUMBER_MAX for number in (journal.number, journal.undoes)):
+        raise ValueError("it has a number that no change has")
     transaction = root / FOLDER / journal.transaction
     for folder in ("new", "old", "files"):
         refuse_links(root, transaction / folder)
@@ -126,4 +136,7 @@ def _check_folder(root: Path, swap: FolderSwap) -> None:
     *parents, name = swap.place.split("/")
     if not is_name(swap.name) or name != swap.name or not parents or FOLDER in parents:
         raise ValueError("it moves a folder that is no plugin's")
+    for version in (swap.version_before, swap.version_after):
+        if version:
+            parse_version(version)
     refuse_links(root, (root / swap.place).parent)

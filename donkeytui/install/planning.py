@@ -1,8 +1,8 @@
 """make_plan(snapshot, wanted): the way from what a project is to what it shall be."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from donkeytui.install.copies import copy_steps
+from donkeytui.install.copies import FileStep, copy_steps
 from donkeytui.install.notices import notices_of
 from donkeytui.install.npm_plan import NpmPlan, plan_npm
 from donkeytui.install.plan import (
@@ -11,6 +11,7 @@ from donkeytui.install.plan import (
     InstallPlan,
     Kind,
     PlanOptions,
+    PluginMerge,
     Step,
     Wanted,
     download_of,
@@ -42,12 +43,13 @@ def make_plan(
         {name: goal.release.dependencies.packages for name, goal in wanted.items()},
         frozenset(step.name for step in touched),
     )
-    files = copy_steps(
+    copied = copy_steps(
         snapshot,
         {step.name: wanted[step.name].release.contents if step.after else None for step in touched},
         options.present,
         is_forced=options.is_forced,
     )
+    files = tuple(step for step in copied if not _is_left(step, options.merges))
     lockfile = Lockfile(
         plugins={name: _locked(snapshot, name, wanted[name]) for name in sorted(wanted)}, npm=npm.records
     )
@@ -105,13 +107,21 @@ def _kind(locked: LockedPlugin | None, release: Release, *, is_missing: bool) ->
     return "update" if before < after else "downgrade"
 
 
+def _is_left(step: FileStep, merges: Iterable[PluginMerge]) -> bool:
+    """Whether a merge says that the file stays, or stays away, whatever the release does."""
+    outcomes = {file.path: file.outcome for merge in merges for file in merge.files}
+    if step.kind == "remove":
+        return outcomes.get(step.path) in ("kept", "conflict")
+    return step.kind == "create" and outcomes.get(step.path) == "kept"
+
+
 def _check_edits(snapshot: ProjectSnapshot, touched: list[Step], merged: set[str]) -> None:
     edited = set(snapshot.edited()) - merged
     for step in touched:
         if step.name in edited:
             raise PluginEdited(
                 f"`{step.name}` has edits of yours, and this would {step.kind} it",
-                detail=f"files below {snapshot.plugins_root}/{step.name} are not as they were installed",
+                detail=f"{_edited_places(snapshot, step.name)} are not as they were installed",
                 hint="--force goes ahead; a copy stays in .donkeylabs, and donkeytui undo brings it back",
             )
         if step.name not in snapshot.lockfile.plugins and step.name in snapshot.trees:
@@ -120,6 +130,14 @@ def _check_edits(snapshot: ProjectSnapshot, touched: list[Step], merged: set[str
                 detail=f"the folder is not in the lockfile: `{step.name}` would replace your own plugin",
                 hint="rename it, or --force: a copy stays in .donkeylabs, and donkeytui undo brings it back",
             )
+
+
+def _edited_places(snapshot: ProjectSnapshot, name: str) -> str:
+    locked = snapshot.lockfile.plugins[name]
+    places = [path for path, released in locked.copies.items() if snapshot.copies[path] not in ("", released)]
+    if not places or snapshot.trees.get(name, locked.tree) != locked.tree:
+        places.insert(0, f"files below {snapshot.plugins_root}/{name}")
+    return ", ".join(places[:5])
 
 
 def _locked(snapshot: ProjectSnapshot, name: str, goal: Wanted) -> LockedPlugin:

@@ -1,10 +1,13 @@
 """One writer at a time in a project; a second one waits a moment, then learns who the first is."""
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
 
 from donkeytui.install.journal import FOLDER, refuse_links
 from donkeytui.problems import ProjectBusy, ProjectNotWritable
@@ -13,6 +16,11 @@ from registry_server.contract.foreign import clean
 WAIT_SECONDS = 10.0
 HOLDER = "lock-holder.json"
 HOLDER_MAX_BYTES = 10_000
+
+
+class _Holder(Struct, frozen=True, kw_only=True):
+    process: Annotated[int, Meta(gt=0, lt=1 << 32)]
+    task: str
 
 
 @contextmanager
@@ -44,7 +52,7 @@ def project_lock(root: Path, *, task: str = "", wait_seconds: float = WAIT_SECON
         raise not_writable(error, folder) from error
     try:
         with suppress(OSError):
-            (folder / HOLDER).write_text(json.dumps({"process": os.getpid(), "task": task}), "utf-8")
+            (folder / HOLDER).write_bytes(msgspec.json.encode(_Holder(process=os.getpid(), task=clean(task))))
         yield
     finally:
         with suppress(OSError):
@@ -55,7 +63,7 @@ def project_lock(root: Path, *, task: str = "", wait_seconds: float = WAIT_SECON
 def not_writable(error: OSError, place: Path) -> ProjectNotWritable:
     return ProjectNotWritable(
         "the project cannot be written",
-        detail=f"{error.strerror}: {error.filename or place}",
+        detail=f"{error.strerror or error}: {error.filename or place}",
         hint="mend its rights, or free some space; nothing was changed",
     )
 
@@ -64,8 +72,7 @@ def _holder(folder: Path) -> str:
     """Who has it, as far as it said so."""
     try:
         with (folder / HOLDER).open("rb") as file:
-            said = json.loads(file.read(HOLDER_MAX_BYTES))
-        process, task = int(said["process"]), clean(str(said["task"]), 100)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            said = msgspec.json.decode(file.read(HOLDER_MAX_BYTES), type=_Holder)
+    except (OSError, msgspec.MsgspecError, ValueError, RecursionError):
         return "it did not say who it is"
-    return f"process {process} ({task or 'donkeytui'})"
+    return f"process {said.process} ({clean(said.task, 100) or 'donkeytui'})"

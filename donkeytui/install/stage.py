@@ -43,6 +43,8 @@ class StagedFile(Struct, frozen=True, kw_only=True):
     data: bytes | None
     """None: the file goes."""
     is_executable: bool = False
+    mode_of: str = ""
+    """A file, relative to the project, whose permissions it gets; "" for those of what it replaces."""
 
 
 class Staged(Struct, frozen=True, kw_only=True):

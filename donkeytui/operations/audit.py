@@ -1,12 +1,10 @@
 """What is installed against what the registry says of it now: withdrawn, deprecated, young, changed."""
 
-from datetime import timedelta
-
 from msgspec import Struct
 
 from donkeytui.events import Report, silent
 from donkeytui.operations.project import open_project
-from donkeytui.operations.releases import catalogued
+from donkeytui.operations.releases import catalogued, hours_too_young
 from donkeytui.operations.sync import refresh_if_stale
 from donkeytui.project.lockfile import LockedPlugin
 from donkeytui.project.snapshot import ProjectSnapshot
@@ -68,13 +66,14 @@ def _about_plugin(
         add("warning", "unknown", "the registry in use does not have this release", "donkeytui registry list")
     else:
         if release.checksum != locked.integrity:
-            add("error", "other-bytes", "the registry has other bytes for it than the lockfile")
+            text = "the registry has other bytes for it than the lockfile"
+            add("error", "other-bytes", text, "find out which is right; a release never changes")
         if release.yanked:
             reason = f": {release.yank_reason}" if release.yank_reason else ""
             add("error", "yanked", f"it was withdrawn by its author{reason}", f"donkeytui update {name}")
         if release.deprecated:
             add("warning", "deprecated", f"it is deprecated: {release.deprecation}")
-        if (hours := _hours_too_young(session, name, release)) > 0:
+        if (hours := hours_too_young(session, name, release)) > 0:
             add("note", "young", f"it is younger than your cool-down, by {hours:.0f} h")
         if release.contents.postinstall:
             add("note", "hook", f"it has a hook: {release.contents.postinstall}", "donkeytui hooks")
@@ -85,11 +84,3 @@ def _about_plugin(
     if name in snapshot.missing():
         add("error", "missing", "its files are not there", "donkeytui install")
     return found
-
-
-def _hours_too_young(session: Session, name: str, release: Release) -> float:
-    rule = session.settings.cool_down
-    if not rule.hours or name in rule.exempt:
-        return 0
-    left = release.created_at + timedelta(hours=rule.hours) - session.clock()
-    return left / timedelta(hours=1)

@@ -6,12 +6,13 @@ from msgspec import Struct
 
 from donkeytui.events import Report, silent
 from donkeytui.operations.project import open_project
+from donkeytui.operations.releases import hours_too_young
 from donkeytui.project.lockfile import LockedPlugin
 from donkeytui.project.snapshot import ProjectSnapshot
 from donkeytui.session import Session
 from registry_server.contract.ranges import max_satisfying, parse_range
-from registry_server.contract.versions import parse_version
-from registry_server.contract.wire import PluginDocument, Release
+from registry_server.contract.versions import Version, parse_version
+from registry_server.contract.wire import PluginDocument
 
 
 class InstalledPlugin(Struct, frozen=True, kw_only=True):
@@ -21,7 +22,8 @@ class InstalledPlugin(Struct, frozen=True, kw_only=True):
     """What the user asked for; None for what others brought in."""
     needed_by: tuple[str, ...]
     newest_in_range: str
-    """Newest release the user's and all dependents' ranges allow; the version itself when there is none."""
+    """Newest release the user's and all dependents' ranges allow, and that is old enough for the cool-down;
+    the version itself when there is none, and for what is pinned."""
     newest: str
     """Latest release of the registry; empty when the catalogue does not know the plugin."""
     problems: tuple[str, ...]
@@ -94,7 +96,12 @@ def installed_list(session: Session, snapshot: ProjectSnapshot) -> InstalledList
         plugins_root=snapshot.plugins_root,
         plugins=tuple(
             _installed(
-                snapshot, name, documents.get(name), is_edited=name in edited, is_missing=name in missing
+                session,
+                snapshot,
+                documents.get(name),
+                name=name,
+                is_edited=name in edited,
+                is_missing=name in missing,
             )
             for name in lockfile.plugins
         ),
@@ -103,10 +110,11 @@ def installed_list(session: Session, snapshot: ProjectSnapshot) -> InstalledList
 
 
 def _installed(
+    session: Session,
     snapshot: ProjectSnapshot,
-    name: str,
     document: PluginDocument | None,
     *,
+    name: str,
     is_edited: bool,
     is_missing: bool,
 ) -> InstalledPlugin:
@@ -120,13 +128,19 @@ def _installed(
         "deprecated": release is not None and release.deprecated,
         "unknown": release is None,
     }
+    releases = document.versions if document else ()
+    usable = [
+        parse_version(each.version)
+        for each in releases
+        if not (each.yanked or each.deprecated) and hours_too_young(session, name, each) <= 0
+    ]
     ranges = [snapshot.lockfile.plugins[other].dependencies[name] for other in dependents]
     return InstalledPlugin(
         name=name,
         version=locked.version,
         range=locked.range,
         needed_by=tuple(dependents),
-        newest_in_range=_newest_in(locked, ranges, document.versions if document else ()),
+        newest_in_range=_newest_in(locked, ranges, usable),
         newest=document.latest_version if document else "",
         problems=tuple(flag for flag, is_set in flags.items() if is_set),
         needs=locked.dependencies,
@@ -134,9 +148,10 @@ def _installed(
     )
 
 
-def _newest_in(locked: LockedPlugin, ranges: Collection[str], releases: Collection[Release]) -> str:
+def _newest_in(locked: LockedPlugin, ranges: Collection[str], usable: Collection[Version]) -> str:
+    if locked.pinned:
+        return locked.version
     wanted = [parse_range(text) for text in (*([locked.range] if locked.range else []), *ranges)]
-    usable = [parse_version(r.version) for r in releases if not (r.yanked or r.deprecated)]
     fitting = [version for version in usable if all(range_.allows(version) for range_ in wanted)]
     best = max_satisfying(fitting, wanted[0]) if wanted else None
     is_newer = best is not None and best > parse_version(locked.version)

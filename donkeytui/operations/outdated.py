@@ -2,11 +2,13 @@
 
 from typing import Literal
 
-from msgspec import Struct
+import msgspec
+from msgspec import Struct, structs
 
 from donkeytui.events import Report, silent
 from donkeytui.operations.project import open_project
-from donkeytui.operations.resolving import Question, resolve
+from donkeytui.operations.releases import catalogued, hours_too_young
+from donkeytui.operations.resolving import Question, Refusal, resolve
 from donkeytui.operations.sync import refresh_if_stale
 from donkeytui.problems import ResolutionFailed
 from donkeytui.project.lockfile import Lockfile
@@ -15,6 +17,9 @@ from donkeytui.resolution.request import Wish
 from donkeytui.session import Session
 from registry_server.contract.ranges import parse_range
 from registry_server.contract.versions import parse_version
+
+
+Blocker = Literal["", "range", "pin", "cool-down", "conflict"]
 
 
 class Outdated(Struct, frozen=True, kw_only=True):
@@ -26,7 +31,7 @@ class Outdated(Struct, frozen=True, kw_only=True):
     """What `donkeytui update` would give."""
     newest: str
     """The newest release there is, but for prereleases, yanked and deprecated ones."""
-    blocked_by: Literal["", "range", "pin", "conflict"]
+    blocked_by: Blocker
     """Why `wanted` is not `newest`."""
     why: tuple[str, ...] = ()
     """For a conflict: its sentences."""
@@ -98,22 +103,18 @@ async def _outdated(
         return plugin
     if locked.pinned:
         return _blocked(plugin, "pin")
-    sentences = await _in_the_way(session, snapshot, name, newest)
-    return _blocked(plugin, "conflict", sentences) if sentences else _blocked(plugin, "range")
+    release = catalogued(session, name, newest)
+    if release is not None and (hours := hours_too_young(session, name, release)) > 0:
+        return _blocked(plugin, "cool-down", (f"it is younger than your cool-down, by {hours:.0f} h",))
+    if sentences := await _in_the_way(session, snapshot, name, newest):
+        return _blocked(plugin, "conflict", sentences)
+    if locked.range is not None and not parse_range(locked.range).allows(parse_version(newest)):
+        return _blocked(plugin, "range")
+    return _blocked(plugin, "conflict", (f"{newest} fits only beside older releases of other plugins",))
 
 
-def _blocked(
-    plugin: Outdated, by: Literal["range", "pin", "conflict"], why: tuple[str, ...] = ()
-) -> Outdated:
-    return Outdated(
-        name=plugin.name,
-        version=plugin.version,
-        range=plugin.range,
-        wanted=plugin.wanted,
-        newest=plugin.newest,
-        blocked_by=by,
-        why=why,
-    )
+def _blocked(plugin: Outdated, by: Blocker, why: tuple[str, ...] = ()) -> Outdated:
+    return structs.replace(plugin, blocked_by=by, why=why)
 
 
 async def _in_the_way(session: Session, snapshot: ProjectSnapshot, name: str, newest: str) -> tuple[str, ...]:
@@ -130,5 +131,7 @@ async def _in_the_way(session: Session, snapshot: ProjectSnapshot, name: str, ne
     try:
         await resolve(session, question, silent)
     except ResolutionFailed as error:
-        return tuple(error.problem.detail.splitlines())
+        # What is asked for here is our own question, and no fact about the project.
+        refusal = msgspec.convert(error.problem.extra, Refusal)
+        return tuple(fact for fact in refusal.conflict.facts if fact != f"you asked for `{name} {newest}`")
     return ()

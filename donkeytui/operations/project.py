@@ -19,12 +19,18 @@ async def open_project(session: Session, report: Report = silent) -> ProjectSnap
 
     Raises `NotAProject`, `LockfileInvalid`, `ProjectBusy` or `ProjectNotWritable`.
     """
-    root = await session.in_thread(find_project, session.settings.project_start)
+    root = await open_root(session, report)
     discard_if_damaged(session)
+    return await session.in_thread(read_snapshot, root)
+
+
+async def open_root(session: Session, report: Report = silent) -> Path:
+    """As `open_project`, for what reads no file of the project. Raises no `LockfileInvalid`."""
+    root = await session.in_thread(find_project, session.settings.project_start)
     if needs_recovery(root) and await session.in_thread(_recover, root):
         text = "an operation that was interrupted earlier has been finished"
         report(Notice(severity="note", code="recovered", text=text))
-    return await session.in_thread(read_snapshot, root)
+    return root
 
 
 def check_installed(lockfile: Lockfile, names: tuple[str, ...]) -> None:

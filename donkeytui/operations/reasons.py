@@ -8,6 +8,8 @@ from donkeytui.project.lockfile import Lockfile
 from donkeytui.session import Session
 
 CHAINS_MAX = 50
+STEPS_MAX = 2_000
+"""Where plugins need each other crosswise, there are more chains than anybody can walk."""
 
 
 class Link(Struct, frozen=True, kw_only=True):
@@ -23,6 +25,8 @@ class WhyReport(Struct, frozen=True, kw_only=True):
     version: str
     chains: tuple[tuple[Link, ...], ...]
     """Each from a plugin the user asked for to this one; shortest first. None: nothing needs it."""
+    is_cut: bool
+    """There are more chains than these."""
     is_pinned: bool
 
 
@@ -31,13 +35,18 @@ async def why(session: Session, name: str, report: Report = silent) -> WhyReport
     lockfile = (await open_project(session, report)).lockfile
     check_installed(lockfile, (name,))
     locked = lockfile.plugins[name]
+    chains, is_complete = _chains(lockfile, name)
     return WhyReport(
-        name=name, version=locked.version, chains=_chains(lockfile, name), is_pinned=locked.pinned
+        name=name,
+        version=locked.version,
+        chains=chains[:CHAINS_MAX],
+        is_cut=not is_complete or len(chains) > CHAINS_MAX,
+        is_pinned=locked.pinned,
     )
 
 
-def _chains(lockfile: Lockfile, name: str) -> tuple[tuple[Link, ...], ...]:
-    """Upwards, breadth first; a circle is walked once."""
+def _chains(lockfile: Lockfile, name: str) -> tuple[tuple[tuple[Link, ...], ...], bool]:
+    """Upwards, breadth first; a circle is walked once. And whether these are all."""
     found: list[tuple[Link, ...]] = []
     waiting: list[tuple[str, tuple[Link, ...]]] = [(name, ())]
     """A plugin, and the links below it that lead to `name`."""
@@ -47,10 +56,10 @@ def _chains(lockfile: Lockfile, name: str) -> tuple[tuple[Link, ...], ...]:
             found.append((_link(lockfile, at, plugin.range), *below))
         on_the_way = {at, *(link.name for link in below)}
         for asker in lockfile.dependents(at):
-            if asker not in on_the_way and len(waiting) < CHAINS_MAX:
+            if asker not in on_the_way and len(waiting) <= STEPS_MAX:
                 range_ = lockfile.plugins[asker].dependencies[at]
                 waiting.append((asker, (_link(lockfile, at, range_), *below)))
-    return tuple(found)
+    return tuple(found), len(waiting) <= STEPS_MAX
 
 
 def _link(lockfile: Lockfile, name: str, range_: str) -> Link:

@@ -1,5 +1,7 @@
 """Releases as catalogue and lockfile know them together: what is locked stays known for its lockfile."""
 
+from datetime import timedelta
+
 from msgspec import structs
 
 from donkeytui.project.lockfile import LockedPlugin, Lockfile
@@ -36,6 +38,15 @@ def catalogued(session: Session, name: str, version: str) -> Release | None:
     document = session.catalogue.get(name)
     releases = document.versions if document else ()
     return next((release for release in releases if release.version == version), None)
+
+
+def hours_too_young(session: Session, name: str, release: Release) -> float:
+    """How long the cool-down still holds it back; 0 or less when it does not."""
+    rule = session.settings.cool_down
+    if not rule.hours or name in rule.exempt:
+        return 0
+    left = release.created_at + timedelta(hours=rule.hours) - session.clock()
+    return left / timedelta(hours=1)
 
 
 def locked_release(session: Session, name: str, locked: LockedPlugin) -> Release:

@@ -17,19 +17,20 @@ from donkeytui.install.plan import Basis, Edit, InstallPlan, Kind, Step
 from donkeytui.install.stage import Staged, StagedFile, StagedFolder
 from donkeytui.operations.apply import InstallReport, NextSteps, commit_staged, npm_command, touches_npm
 from donkeytui.operations.npm import install_npm_packages
-from donkeytui.operations.project import open_project
+from donkeytui.operations.project import open_project, open_root
 from donkeytui.operations.registering import installed_definitions, left_registrations, missing_registrations
-from donkeytui.problems import UndoBlocked
+from donkeytui.problems import ProjectNotWritable, UndoBlocked
 from donkeytui.project.lockfile import LOCKFILE_NAME, Lockfile, parse_lockfile
 from donkeytui.project.merge import merge_trees
 from donkeytui.project.snapshot import (
     ProjectSnapshot,
     ProjectText,
-    find_project,
     read_copy,
     read_snapshot,
     read_text,
+    read_tree,
 )
+from donkeytui.project.tree import tree_integrity
 from donkeytui.session import Session
 from registry_server.contract.integrity import integrity_of
 from registry_server.contract.versions import parse_version
@@ -50,9 +51,9 @@ class Change(Struct, frozen=True, kw_only=True):
     """Paths of files it wrote outside of plugins' folders."""
 
 
-async def list_history(session: Session) -> tuple[Change, ...]:
-    """Newest first; as far back as what was replaced is kept. Raises `NotAProject`."""
-    root = await session.in_thread(find_project, session.settings.project_start)
+async def list_history(session: Session, report: Report = silent) -> tuple[Change, ...]:
+    """Newest first; as far back as what was replaced is kept. Raises what `open_root` raises."""
+    root = await open_root(session, report)
     return tuple(
         Change(
             number=generation.journal.number,
@@ -121,6 +122,8 @@ def _last(root: Path) -> Generation:
 def _plan(snapshot: ProjectSnapshot, *, is_forced: bool) -> InstallPlan:
     generation = _last(snapshot.root)
     journal = generation.journal
+    plugins_root = _plugins_root(snapshot, journal)
+    _check_kept(generation)
     moved_on = [s.place for s in journal.folders if snapshot.trees.get(s.name, "") != s.after]
     edits: list[Edit] = []
     files: list[FileStep] = []
@@ -143,7 +146,7 @@ def _plan(snapshot: ProjectSnapshot, *, is_forced: bool) -> InstallPlan:
         )
     return InstallPlan(
         root=str(snapshot.root),
-        plugins_root=_plugins_root(snapshot, journal),
+        plugins_root=plugins_root,
         title=f"undo {journal.title}".strip(),
         undoes=journal.number,
         basis=Basis(
@@ -199,20 +202,48 @@ def _kind(before: str, after: str, *, has_new: bool) -> Kind:
 
 
 def _integrity(root: Path, path: str) -> str:
+    """Of the very bytes; "" for none. A link or a folder is never what was put there."""
     place = root / path
-    return integrity_of(place.read_bytes()) if place.is_file() else ""
+    try:
+        if place.is_symlink() or place.is_dir():
+            return "no file"
+        return integrity_of(place.read_bytes()) if place.is_file() else ""
+    except OSError as error:
+        raise ProjectNotWritable(f"{path} cannot be read", detail=str(error.strerror)) from error
+
+
+def _check_kept(generation: Generation) -> None:
+    """Raises `UndoBlocked` unless all that the change replaced is there as it was."""
+    for swap in generation.journal.folders:
+        if swap.before and _kept_tree(generation, swap) != swap.before:
+            raise _damaged(generation, swap.place, "before")
+    for file in generation.journal.files:
+        if file.before:
+            _kept(generation, file, "before")
+
+
+def _kept_tree(generation: Generation, swap: FolderSwap) -> str:
+    try:
+        return tree_integrity(read_tree(generation.folder / "old" / swap.name))
+    except OSError:
+        return ""
+
+
+def _damaged(generation: Generation, path: str, when: str) -> UndoBlocked:
+    return UndoBlocked(
+        f"what {path} was {when} the change has been damaged",
+        detail=f"{generation.folder.name} lacks it, or holds something else",
+        hint="take the project back from version control",
+    )
 
 
 def _kept(generation: Generation, swap: FileSwap, when: str) -> bytes:
     """What a file was `before` or `after` the change; checked, for it lay in the project's folder."""
-    data = (generation.folder / "old" / f"{swap.staged}.{when}").read_bytes()
-    if integrity_of(data) != (swap.before if when == "before" else swap.after):
-        raise UndoBlocked(
-            f"what {swap.path} was {when} the change has been damaged",
-            detail=f"{generation.folder.name} holds other bytes than it says",
-            hint="take the file back from version control",
-        )
-    return data
+    expected = swap.before if when == "before" else swap.after
+    path = f"old/{swap.staged}.{when}"
+    if _integrity(generation.folder, path) != expected:
+        raise _damaged(generation, swap.path, when)
+    return (generation.folder / path).read_bytes()
 
 
 def _edit_to(root: Path, generation: Generation, swap: FileSwap) -> Edit:
@@ -274,13 +305,14 @@ def _notices(journal: Journal, moved_on: list[str]) -> list[Notice]:
 def _stage(plan: InstallPlan) -> Staged:
     root = Path(plan.root)
     generation = next(
-        (each for each in read_history(root) if each.journal.number == plan.undoes and not each.is_undone),
+        (each for each in read_history(root) if each.can_be_undone and each.journal.number == plan.undoes),
         None,
     )
     if generation is None:
         raise UndoBlocked(
             "the change is not kept any more, or was taken back meanwhile", hint="donkeytui history"
         )
+    _check_kept(generation)
     swaps = {swap.path: swap for swap in generation.journal.files}
     old = generation.folder.relative_to(root)
     folders = tuple(
@@ -291,11 +323,11 @@ def _stage(plan: InstallPlan) -> Staged:
     texts = {edit.path: edit for edit in plan.edits}
     return Staged(
         folders=folders,
-        files=tuple(_staged_file(generation, swap, texts.get(path)) for path, swap in swaps.items()),
+        files=tuple(_staged_file(root, generation, swap, texts.get(path)) for path, swap in swaps.items()),
     )
 
 
-def _staged_file(generation: Generation, swap: FileSwap, edit: Edit | None) -> StagedFile:
+def _staged_file(root: Path, generation: Generation, swap: FileSwap, edit: Edit | None) -> StagedFile:
     if edit is not None:
         data = None if edit.is_removed else edit.after.encode("utf-8", "surrogateescape")
         return StagedFile(path=swap.path, data=data)
@@ -305,5 +337,5 @@ def _staged_file(generation: Generation, swap: FileSwap, edit: Edit | None) -> S
     return StagedFile(
         path=swap.path,
         data=_kept(generation, swap, "before"),
-        is_executable=bool(kept.stat().st_mode & 0o100),
+        mode_of=kept.relative_to(root).as_posix(),
     )

@@ -31,6 +31,8 @@ FRAMEWORK_PACKAGE = "node_modules/@donkeylabs/server/package.json"
 SERVER_ENTRIES = ("src/server/index.ts", "src/index.ts")
 TEXT_MAX_BYTES = 4 << 20
 TREE_FILES_MAX = 20_000
+A_LINK = integrity_of(b"a link")
+A_FOLDER = integrity_of(b"a folder")
 
 
 class ProjectText(Struct, frozen=True, kw_only=True):
@@ -167,14 +169,14 @@ def read_text(root: Path, path: str, limit: int = TEXT_MAX_BYTES) -> ProjectText
 def read_copy(root: Path, path: str) -> str:
     """Integrity of a file that belongs to a plugin; "" when there is none.
 
-    A folder or a link in its place is never what was installed there.
+    `A_FOLDER` or `A_LINK` for one in its place, which is never what was installed there.
     """
     place = root / path
     try:
         if any((root / part).is_symlink() for part in (path, *_parents(path))):
-            return integrity_of(b"a link")
+            return A_LINK
         if place.is_dir():
-            return integrity_of(b"a folder")
+            return A_FOLDER
         return file_integrity(place.read_bytes()) if place.is_file() else ""
     except OSError as error:
         raise ProjectNotWritable(f"{path} cannot be read", detail=str(error.strerror)) from error

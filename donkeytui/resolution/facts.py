@@ -36,6 +36,8 @@ class Fact(Struct, frozen=True, kw_only=True):
 
 def refute(request: Request, universe: Universe, *, is_strong: bool, keep_going: KeepGoing) -> Clause | None:
     """The proof that a request has no answer, if there is one to be had cheaply."""
+    if not keep_going():
+        return None
     if not request.is_cool_down_strict:
         request = structs.replace(request, mature_before=None)
     search = Search(Rules(request), universe, is_strong=is_strong)

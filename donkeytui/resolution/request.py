@@ -94,7 +94,8 @@ class GaveUp(Struct, frozen=True, kw_only=True):
     """Neither an answer nor a proof that there is none was found in the time given."""
 
     tightest: tuple[Wish, ...]
-    """The wishes that were most in each other's way."""
+    """The wishes that were most in each other's way; none when the search was stopped before it met a
+    contradiction."""
     conflicts: int
 
 

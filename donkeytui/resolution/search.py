@@ -101,6 +101,10 @@ class Search:
     def has_lost_patience(self) -> bool:
         return self.conflicts > self._patience
 
+    def askers(self, name: str) -> list[str]:
+        """The plugins whose needs for this one were looked at."""
+        return [edge.asker for edge in self._incoming.get(name, ())]
+
     def _is_stopped(self, keep_going: KeepGoing) -> bool:
         return self.conflicts % CONFLICTS_BETWEEN_LOOKS == CONFLICTS_BETWEEN_LOOKS - 1 and not keep_going()
 

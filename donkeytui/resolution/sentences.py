@@ -100,9 +100,8 @@ class Teller:
         if len(group) == 1:
             return f"{who} needs `{_wanted(fact)}`{self._what_became_of(fact)}"
         shown = ", ".join(f"`{one.range_text}`" for one in group[:RANGES_MAX])
-        return (
-            f"{who} needs `{fact.target}` in another range each: {shown} and {len(group) - RANGES_MAX} more"
-        )
+        more = len(group) - RANGES_MAX
+        return f"{who} needs `{fact.target}` in one of {len(group)} ranges: {shown} and {more} more"
 
     def _what_became_of(self, fact: Fact) -> str:
         """What is wrong with the range asked for by itself; mostly nothing is."""

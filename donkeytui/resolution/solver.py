@@ -129,7 +129,12 @@ def _answer(search: Search) -> Resolved:
 
 
 def _tightest(search: Search) -> tuple[Wish, ...]:
-    """The wishes whose plugins took part in most conflicts."""
-    wishes = search.rules.request.wishes
-    ranked = sorted(wishes, key=lambda wish: -search.tension.get(wish.name, 0))
-    return tuple(ranked[:TIGHTEST_MAX])
+    """The wishes nearest to the plugins that were most in the way; none if it never came to that."""
+    wishes = {wish.name: wish for wish in search.rules.request.wishes}
+    waiting = sorted(search.tension, key=lambda name: (-search.tension[name], name))[:TIGHTEST_MAX]
+    seen = set(waiting)
+    for name in waiting:
+        askers = [asker for asker in search.askers(name) if asker not in seen]
+        seen.update(askers)
+        waiting += dict.fromkeys(askers)
+    return tuple(wishes[name] for name in waiting if name in wishes)[:TIGHTEST_MAX]

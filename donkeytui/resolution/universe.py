@@ -16,7 +16,6 @@ from registry_server.contract.problems import ProblemError
 from registry_server.contract.ranges import (
     Alternative,
     Range,
-    Requirement,
     parse_range,
     parse_requirement,
 )
@@ -209,7 +208,7 @@ def universe_of(documents: Mapping[str, PluginDocument]) -> Universe:
 def make_plugin(document: PluginDocument) -> Plugin:
     """Releases whose metadata cannot be read are left out: nobody could have resolved to them."""
     candidates: dict[str, Candidate] = {}
-    read: dict[str, Requirement] = {}
+    read: _Read = {}
     for release in document.versions:
         candidate = _candidate(release, read)
         if candidate is not None:
@@ -217,17 +216,20 @@ def make_plugin(document: PluginDocument) -> Plugin:
     return Plugin(document.name, tuple(sorted(candidates.values(), key=lambda c: c.version.key)))
 
 
-def _candidate(release: Release, read: dict[str, Requirement]) -> Candidate | None:
-    """`read` keeps the requirements read so far: neighbouring releases repeat them."""
+_Read = dict[tuple[str, ...], tuple[tuple[str, Range], ...]]
+"""Lists of requirements read so far: neighbouring releases repeat them."""
+
+
+def _candidate(release: Release, read: _Read) -> Candidate | None:
+    texts = release.dependencies.plugins
     try:
-        requirements = []
-        for text in release.dependencies.plugins:
-            if text not in read:
-                read[text] = parse_requirement(text)
-            requirements.append(read[text])
+        requires = read.get(texts)
+        if requires is None:
+            requirements = map(parse_requirement, texts)
+            requires = read[texts] = tuple((one.name, one.range) for one in requirements)
         return Candidate(
             version=parse_version(release.version),
-            requires=tuple((requirement.name, requirement.range) for requirement in requirements),
+            requires=requires,
             framework=_range(release.framework),
             bun=_range(release.engine.bun),
             node=_range(release.engine.node),
@@ -240,5 +242,6 @@ def _candidate(release: Release, read: dict[str, Requirement]) -> Candidate | No
 
 
 def _range(text: str | None) -> Range | None:
-    wanted = parse_range(text) if text else None
+    """None where any version will do."""
+    wanted = parse_range(text) if text and text != "*" else None
     return None if wanted is None or wanted.is_any else wanted

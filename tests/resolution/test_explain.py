@@ -260,7 +260,7 @@ def test_a_plugin_that_asks_in_many_ways_is_told_in_one_sentence() -> None:
     assert conflict([auth, users], "auth@*", "users@^2.0.0").facts == (
         "you asked for `auth`",
         "you asked for `users ^2.0.0`",
-        "`auth` 1.0.0 to 1.5.0 needs `users` in another range each: `1.0.0`, `1.1.0`, `1.2.0` and 3 more",
+        "`auth` 1.0.0 to 1.5.0 needs `users` in one of 6 ranges: `1.0.0`, `1.1.0`, `1.2.0` and 3 more",
     )
 
 

@@ -11,7 +11,7 @@ from registry_server.contract.ranges import parse_range
 from registry_server.contract.versions import parse_version
 from registry_server.contract.wire import Engine, PluginDocument, Release
 from tests.support.builders import MOMENT, document, release
-from tests.support.resolution_graphs import pigeonhole
+from tests.support.resolution_graphs import compatible, pigeonhole
 from tests.support.universes import Case, ask, pinned, pins, refused
 
 DAY = {"mature_before": MOMENT - timedelta(hours=24)}
@@ -265,6 +265,25 @@ def test_search_gives_up_when_told_to_and_names_what_was_in_the_way() -> None:
     assert answer.conflicts < 64
     assert len(answer.tightest) == 3
     assert set(answer.tightest) <= set(request.wishes)
+
+
+def test_wishes_in_the_way_are_found_through_the_plugins_they_bring_in() -> None:
+    graph = pigeonhole(7, 6)
+    for bird in range(7):
+        graph.add(f"cote{bird}", {1: {f"pigeon{bird}": (1, 6)}})
+    graph.wishes = {f"cote{bird}": (1, 1) for bird in range(7)}
+    answer = solve(graph.request(), graph.universe(), conflicts_max=50)
+
+    assert isinstance(answer, GaveUp)
+    assert len(answer.tightest) == 3
+    assert all(wish.name.startswith("cote") for wish in answer.tightest)
+
+
+def test_a_search_that_was_stopped_before_any_contradiction_blames_nobody() -> None:
+    graph = compatible(5_000, 2, wished=3)
+    answer = solve(graph.request(), graph.universe(), keep_going=lambda: False)
+
+    assert answer == GaveUp(tightest=(), conflicts=0)
 
 
 def test_search_is_asked_whether_to_go_on_every_64_conflicts() -> None:

@@ -45,8 +45,15 @@ def by_nab(graph: Graph) -> Answer:
             fitting = sum(number in version_range for number in graph.plugins.get(package, ()))
             return (-conflict_counts.get(package, 0), fitting, package)
 
-        def widen_decision(self, package: str, version: int) -> None:
-            return None
+        def widen_decision(self, package: str, version: int) -> Any:
+            """The run of releases around it that need the very same."""
+            releases = graph.plugins[package]
+            first = last = version
+            while releases.get(first - 1) == releases[version]:
+                first -= 1
+            while releases.get(last + 1) == releases[version]:
+                last += 1
+            return interval((first, last))
 
     try:
         requirements = {name: interval(wanted) for name, wanted in graph.wishes.items()}

@@ -200,6 +200,9 @@ def _changes(options: Options, **asked: Any) -> "Changes":
 
     if options.get("keep") and options.get("theirs"):
         raise click.UsageError("--keep and --theirs exclude each other")
+    staying = {text.partition("@")[0] for text in (*asked.get("install", ()), *asked.get("update", ()))}
+    if both := sorted(staying & {*asked.get("uninstall", ())}):
+        raise click.UsageError(f"{both[0]} cannot be uninstalled and asked for in one plan")
     return Changes(
         side="keep" if options.get("keep") else "theirs" if options.get("theirs") else "ask",
         is_forced=options.get("force", False),
@@ -264,21 +267,21 @@ def _go_on(
         return
     from donkeytui.cli.plans import print_report, say_next_steps, say_plan
 
+    _notices(output, plan)
     if not output.is_json:
-        _notices(output, plan)
         say_plan(output, plan)
     if not options.get("yes"):
         # Outside of the event loop, so that Ctrl-C at the prompt ends it at once.
         _ask(output)
     report = invocation.run(apply)
     has_npm_failed = report.npm is not None and report.npm.state == "failed"
+    is_done = not (report.conflicts or has_npm_failed)
     if output.is_json:
-        output.result(report)
+        output.result(report, is_ok=is_done)
     else:
-        print_report(output, report)
+        print_report(output, report, title=plan.title)
         say_next_steps(output, report)
-    if report.conflicts or has_npm_failed:
-        invocation.exit_status = 1
+    invocation.exit_status = 0 if is_done else 1
 
 
 def _show_dry(output: Output, plan: "InstallPlan", *, with_texts: bool, nothing: str) -> None:
