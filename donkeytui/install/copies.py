@@ -103,7 +103,7 @@ def _above(path: str) -> list[str]:
 
 
 def _check_way(plugin: str, target: str, present: str) -> None:
-    """What no force replaces: there may be more of it than we keep copies of."""
+    """What no force replaces: a link may lead anywhere, and a folder hold anything."""
     for kind, integrity in (("folder", A_FOLDER), ("link", A_LINK)):
         if present == integrity:
             raise FileTaken(

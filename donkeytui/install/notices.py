@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from donkeytui.events import Notice
 from donkeytui.install.npm_plan import NpmPlan
 from donkeytui.install.plan import PlanOptions, PluginMerge, Step, Wanted
+from donkeytui.project.merge import SAME_CHANGE
 from donkeytui.project.snapshot import ProjectSnapshot
 from registry_server.contract.wire import Contents, Release
 
@@ -26,7 +27,8 @@ def notices_of(
     found += _about_project(snapshot, wanted, installs)
     if options.is_forced:
         found += _about_replaced(snapshot, touched)
-    found += [_about_merge(merge) for merge in options.merges]
+    for merge in options.merges:
+        found += _about_merge(merge)
     found += _about_npm(npm)
     for step in installs:
         found += _about_step(step, wanted[step.name])
@@ -80,16 +82,21 @@ def _about_replaced(snapshot: ProjectSnapshot, touched: Sequence[Step]) -> Itera
             yield _warning("folder-replaced", f"your own `{step.name}` is replaced; {_COPY}")
 
 
-def _about_merge(merge: PluginMerge) -> Notice:
+def _about_merge(merge: PluginMerge) -> Iterable[Notice]:
+    lost = [file.path for file in merge.files if file.outcome == "taken" and file.detail != SAME_CHANGE]
+    if lost:
+        where = _names(lost)
+        yield _warning(
+            "edits-replaced", f"the release of `{merge.name}` wins over your lines in {where}", _COPY
+        )
     if merge.conflicts:
-        return _warning(
+        yield _warning(
             "merge-conflict",
             f"your edits of `{merge.name}` and the new release meet in {_names(merge.conflicts)}",
             "resolve what is marked <<<<<<< there, or plan again with --keep or --theirs",
         )
-    return _note(
-        "merged", f"your edits of `{merge.name}` are carried over: {_counted(len(merge.files), 'file')}"
-    )
+    elif carried := len(merge.files) - len(lost):
+        yield _note("merged", f"your edits of `{merge.name}` are carried over: {_counted(carried, 'file')}")
 
 
 def _about_npm(npm: NpmPlan) -> Iterable[Notice]:

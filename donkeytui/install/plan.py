@@ -141,7 +141,9 @@ class PlanOptions(Struct, frozen=True, kw_only=True):
     cached: frozenset[str] = frozenset()
     """Integrities of packages that need no download."""
     is_forced: bool = False
-    """Install afresh what has local edits, and over what the lockfile does not know."""
+    """Also over local edits, and over what the lockfile does not know."""
+    afresh: frozenset[str] | None = None
+    """Forced, those with local edits that are installed again though they stay at their release; None: all."""
     merges: tuple[PluginMerge, ...] = ()
     entry: Edit | None = None
     """The server entry with plugins registered or taken out."""

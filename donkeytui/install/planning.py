@@ -34,7 +34,7 @@ def make_plan(
     nothing says that they may be; `InvalidPackage` for npm packages that are none.
     """
     options = options or PlanOptions()
-    steps = _steps(snapshot, wanted, is_forced=options.is_forced)
+    steps = _steps(snapshot, wanted, _afresh(snapshot, options))
     touched = [step for step in steps if step.kind != "keep"]
     if not options.is_forced:
         _check_edits(snapshot, touched, {merge.name for merge in options.merges})
@@ -80,10 +80,15 @@ def make_plan(
     )
 
 
-def _steps(snapshot: ProjectSnapshot, wanted: Mapping[str, Wanted], *, is_forced: bool) -> list[Step]:
-    """Sorted by name. Forced, a plugin with the user's edits is installed afresh, at its own release."""
+def _afresh(snapshot: ProjectSnapshot, options: PlanOptions) -> frozenset[str]:
+    edited = frozenset(snapshot.edited()) if options.is_forced else frozenset()
+    return edited if options.afresh is None else edited & options.afresh
+
+
+def _steps(snapshot: ProjectSnapshot, wanted: Mapping[str, Wanted], afresh: frozenset[str]) -> list[Step]:
+    """Sorted by name. Those of `afresh` are installed again where they stay at their release."""
     steps: list[Step] = []
-    missing, edited = set(snapshot.missing()), set(snapshot.edited())
+    missing = set(snapshot.missing())
     for name in sorted({*wanted, *snapshot.lockfile.plugins}):
         locked, goal = snapshot.lockfile.plugins.get(name), wanted.get(name)
         if goal is None:
@@ -91,7 +96,7 @@ def _steps(snapshot: ProjectSnapshot, wanted: Mapping[str, Wanted], *, is_forced
             steps.append(Step(kind="remove", name=name, before=locked.version))
             continue
         kind = _kind(locked, goal.release, is_missing=name in missing)
-        if kind == "keep" and is_forced and name in edited:
+        if kind == "keep" and name in afresh:
             kind = "install"
         before = locked.version if locked and name not in missing else ""
         steps.append(Step(kind=kind, name=name, before=before, after=goal.release.version, why=goal.why))
@@ -121,7 +126,7 @@ def _check_edits(snapshot: ProjectSnapshot, touched: list[Step], merged: set[str
         if step.name in edited:
             raise PluginEdited(
                 f"`{step.name}` has edits of yours, and this would {step.kind} it",
-                detail=f"{_edited_places(snapshot, step.name)} are not as they were installed",
+                detail=f"not as installed: {_edited_places(snapshot, step.name)}",
                 hint="--force goes ahead; a copy stays in .donkeylabs, and donkeytui undo brings it back",
             )
         if step.name not in snapshot.lockfile.plugins and step.name in snapshot.trees:

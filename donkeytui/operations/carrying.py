@@ -59,9 +59,10 @@ async def merge_inputs(
 
 
 def working_files(snapshot: ProjectSnapshot, name: str) -> PluginFiles:
-    """An installed plugin's files as they are now."""
+    """A plugin's files as they are now; of one that was uninstalled since a plan was made, none elsewhere."""
+    locked = snapshot.lockfile.plugins.get(name)
     folder = f"{snapshot.plugins_root}/{name}"
-    return read_plugin_files(snapshot.root, folder, snapshot.lockfile.plugins[name].copies)
+    return read_plugin_files(snapshot.root, folder, locked.copies if locked else ())
 
 
 async def pristine(session: Session, snapshot: ProjectSnapshot, name: str) -> ReadPackage:
@@ -78,8 +79,10 @@ async def _pristine(session: Session, snapshot: ProjectSnapshot, name: str) -> R
     try:
         return await pristine(session, snapshot, name)
     except (OfflineMissing, RegistryUnreachable, PluginNotFound, VersionNotFound) as error:
+        is_gone = isinstance(error, PluginNotFound | VersionNotFound)
+        instead = "use the registry it came from" if is_gone else "go online once"
         raise PluginEdited(
             f"`{name}` has edits of yours that cannot be carried over",
             detail=f"that takes the release they were made on: {error.problem.title}",
-            hint="go online once, or --force to go ahead without your edits (undo brings them back)",
+            hint=f"{instead}, or --force to go ahead without your edits (undo brings them back)",
         ) from error

@@ -13,6 +13,7 @@ from donkeytui.events import Notice, Report, silent
 from donkeytui.install.fetch import cached_integrities
 from donkeytui.install.plan import InstallPlan, PlanOptions, Wanted
 from donkeytui.install.planning import make_plan
+from donkeytui.install.tools import package_manager
 from donkeytui.operations.project import check_installed, open_project
 from donkeytui.operations.releases import (
     address_of,
@@ -70,10 +71,19 @@ class Changes(Struct, frozen=True, kw_only=True):
     is_frozen: bool = False
     """Only what the lockfile says, without asking what it may have become since."""
     ignores_engines: bool = False
+    ignores_cool_down: bool = False
 
     @property
     def is_moving(self) -> bool:
         return bool(self.install or self.update or self.is_update_of_all or self.is_lowest)
+
+    @property
+    def meant(self) -> frozenset[str] | None:
+        """Plugins the user named to have them there; None when all are meant."""
+        named = (*self.install, *self.uninstall, *self.update, *self.pin, *self.unpin)
+        if self.is_update_of_all or not named:
+            return None
+        return frozenset((*(parse_requirement(text).name for text in self.install), *self.update))
 
     @property
     def title(self) -> str:
@@ -134,6 +144,7 @@ async def _plan(
         title=changes.title,
         cached=cached_integrities(session.package_cache, integrities),
         is_forced=changes.is_forced,
+        afresh=changes.meant,
         present={path: read_copy(snapshot.root, path) for path in targets | snapshot.copies.keys()},
         notices=tuple(notices),
     )
@@ -172,6 +183,10 @@ async def _solved(
         mode=_mode(changes),
         framework=snapshot.framework,
         ignores_engines=changes.ignores_engines,
+        ignores_cool_down=changes.ignores_cool_down,
+        asked=changes.install,
+        updates=changes.update,
+        package_manager=package_manager(snapshot.root),
     )
     resolved = await resolve(session, question, report)
     goal = _goal(session, left, resolved, requirements)
@@ -188,9 +203,10 @@ def _mode(changes: Changes) -> Mode:
 def _removed(lockfile: Lockfile, changes: Changes) -> tuple[set[str], set[str]]:
     """What goes, and what nothing needs any more once it is gone."""
     removed = set(changes.uninstall)
-    if not changes.is_forced:
-        _check_not_needed(lockfile, removed)
     orphans = _orphans(lockfile, removed) if removed or changes.with_orphans else set()
+    if not changes.is_forced:
+        # What goes along needs nothing: plugins of a circle need each other.
+        _check_not_needed(lockfile, removed, along=orphans if changes.with_orphans else set())
     return (removed | orphans if changes.with_orphans else removed), orphans
 
 
@@ -303,9 +319,9 @@ def _saved_range(locked: LockedPlugin | None, named: Requirement | None, release
     return exact.text if exact else named.range.text
 
 
-def _check_not_needed(lockfile: Lockfile, removed: set[str]) -> None:
+def _check_not_needed(lockfile: Lockfile, removed: set[str], *, along: set[str]) -> None:
     for name in sorted(removed):
-        needed_by = [other for other in lockfile.dependents(name) if other not in removed]
+        needed_by = [other for other in lockfile.dependents(name) if other not in removed | along]
         if needed_by:
             askers = " and ".join(f"`{other}` {lockfile.plugins[other].version}" for other in needed_by)
             verb = "needs" if len(needed_by) == 1 else "need"

@@ -2,13 +2,12 @@
 
 from typing import Literal
 
-import msgspec
 from msgspec import Struct, structs
 
 from donkeytui.events import Report, silent
 from donkeytui.operations.project import open_project
 from donkeytui.operations.releases import catalogued, hours_too_young
-from donkeytui.operations.resolving import Question, Refusal, resolve
+from donkeytui.operations.resolving import Question, resolve
 from donkeytui.operations.sync import refresh_if_stale
 from donkeytui.problems import ResolutionFailed
 from donkeytui.project.lockfile import Lockfile
@@ -17,7 +16,6 @@ from donkeytui.resolution.request import Wish
 from donkeytui.session import Session
 from registry_server.contract.ranges import parse_range
 from registry_server.contract.versions import parse_version
-
 
 Blocker = Literal["", "range", "pin", "cool-down", "conflict"]
 
@@ -39,6 +37,8 @@ class Outdated(Struct, frozen=True, kw_only=True):
 
 class OutdatedReport(Struct, frozen=True, kw_only=True):
     root: str
+    checked: int
+    """How many plugins are installed."""
     plugins: tuple[Outdated, ...]
     """Only those that are not at their newest."""
 
@@ -53,6 +53,7 @@ async def outdated(session: Session, report: Report = silent) -> OutdatedReport:
     pins = await _updated(session, snapshot, report) if behind else {}
     return OutdatedReport(
         root=str(snapshot.root),
+        checked=len(lockfile.plugins),
         plugins=tuple(
             [await _outdated(session, snapshot, name, pins.get(name, ""), newest[name]) for name in behind]
         ),
@@ -131,7 +132,8 @@ async def _in_the_way(session: Session, snapshot: ProjectSnapshot, name: str, ne
     try:
         await resolve(session, question, silent)
     except ResolutionFailed as error:
-        # What is asked for here is our own question, and no fact about the project.
-        refusal = msgspec.convert(error.problem.extra, Refusal)
-        return tuple(fact for fact in refusal.conflict.facts if fact != f"you asked for `{name} {newest}`")
+        facts = error.problem.extra.get("conflict", {}).get("facts") or error.problem.detail.splitlines()
+        # That this release was asked for is our own question, and no fact about the project.
+        told = tuple(fact for fact in facts if fact != f"you asked for `{name} {newest}`")
+        return told or (error.problem.title,)
     return ()

@@ -11,13 +11,10 @@ from donkeytui.session import Session
 
 
 async def package_of(session: Session, download: Download) -> bytes:
-    """Verified. Raises what fetching raises; `OfflineMissing` when only the registry has it."""
+    """Verified. Raises what fetching raises; `OfflineMissing` naming it when only the registry has it."""
     client = None
-    if not cached_integrities(session.package_cache, [download.integrity]):
+    with contextlib.suppress(OfflineMissing):
         client = await session.client()
-    else:
-        with contextlib.suppress(OfflineMissing):
-            client = await session.client()
     return await fetch_one(download, client, session.package_cache)
 
 

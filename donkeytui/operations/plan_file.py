@@ -29,9 +29,25 @@ class PlanFile(Struct, frozen=True, kw_only=True):
 
 
 def render_plan_file(request: Changes, plan: InstallPlan) -> str:
-    """Canonical JSON with a final newline. The project's own place on this machine is left out."""
+    """Canonical JSON with a final newline. The project's own place on this machine is left out.
+
+    Raises `PlanFileInvalid` when an edited file is not UTF-8.
+    """
     document = PlanFile(request=request, plan=structs.replace(plan, root=""))
-    return msgspec.json.format(msgspec.json.encode(document, order="sorted"), indent=2).decode() + "\n"
+    try:
+        encoded = msgspec.json.encode(document, order="sorted")
+    except UnicodeEncodeError as error:
+        odd = [edit.path for edit in plan.edits if not _is_text(edit.before + edit.after)]
+        raise PlanFileInvalid(
+            "the plan cannot be kept in a file",
+            detail=f"it edits what is not UTF-8: {', '.join(odd)}",
+            hint="save that file as UTF-8, or apply the plan without keeping it",
+        ) from error
+    return msgspec.json.format(encoded, indent=2).decode() + "\n"
+
+
+def _is_text(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def write_plan_file(path: Path, text: str) -> None:
@@ -40,7 +56,9 @@ def write_plan_file(path: Path, text: str) -> None:
         path.write_text(text, "utf-8")
     except OSError as error:
         raise PlanFileInvalid(
-            f"{clean(str(path), 200)} cannot be written", detail=str(error.strerror)
+            f"{clean(str(path), 200)} cannot be written",
+            detail=str(error.strerror),
+            hint="name a file in a folder that is there",
         ) from error
 
 

@@ -38,6 +38,13 @@ def check_installed(lockfile: Lockfile, names: tuple[str, ...]) -> None:
     for name in names:
         if name not in lockfile.plugins:
             near = nearest_names(name[:100], lockfile.plugins)
+            bare = name.partition("@")[0]
+            if bare in lockfile.plugins:
+                raise NotInstalled(
+                    f"`{name[:100]}` is not the name of a plugin",
+                    detail=f"`{bare}` {lockfile.plugins[bare].version} is installed; a range is for install",
+                    hint=f"donkeytui install {name[:100]}, to move it there",
+                )
             raise NotInstalled(
                 f"`{name[:100]}` is not installed in this project",
                 detail=f"near it: {', '.join(near)}" if near else "",

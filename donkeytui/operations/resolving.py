@@ -1,8 +1,9 @@
 """Ask the solver in the words of a project, and tell its answer or its refusal in those of a person."""
 
 import asyncio
+import shlex
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 import msgspec
@@ -36,6 +37,11 @@ class Question(Struct, frozen=True, kw_only=True):
     mode: Mode = "keep"
     framework: Version | None = None
     ignores_engines: bool = False
+    ignores_cool_down: bool = False
+    asked: tuple[str, ...] = ()
+    """Requirements as they were typed."""
+    updates: tuple[str, ...] = ()
+    package_manager: str = "bun"
 
 
 class Refusal(Struct, frozen=True, kw_only=True):
@@ -86,6 +92,7 @@ def _version(text: str) -> Version | None:
 
 def _request(session: Session, question: Question, environment: Environment) -> Request:
     rule = session.settings.cool_down
+    has_rule = bool(rule.hours) and not question.ignores_cool_down
     return Request(
         wishes=question.wishes,
         locked=question.lockfile.versions,
@@ -93,7 +100,7 @@ def _request(session: Session, question: Question, environment: Environment) -> 
         held=question.held,
         mode=question.mode,
         environment=environment,
-        mature_before=session.clock() - timedelta(hours=rule.hours) if rule.hours else None,
+        mature_before=session.clock() - timedelta(hours=rule.hours) if has_rule else None,
         is_cool_down_strict=rule.is_strict,
         cool_down_exempt=rule.exempt,
         cool_down_hours=rule.hours,
@@ -112,7 +119,7 @@ def _resolve(
         case Unsolvable():
             conflict = explain(answer)
             keep_going = _budget(session, WAYS_OUT_SECONDS, is_cancelled)
-            raise _refused(conflict, ways_out(request, universe, conflict, keep_going=keep_going))
+            raise _refused(question, conflict, ways_out(request, universe, conflict, keep_going=keep_going))
         case GaveUp():
             raise _gave_up(answer)
 
@@ -122,8 +129,8 @@ def _budget(session: Session, seconds: float, is_cancelled: threading.Event) -> 
     return lambda: not is_cancelled.is_set() and session.ticks() < end
 
 
-def _refused(conflict: Conflict, ways: tuple[WayOut, ...]) -> ResolutionFailed:
-    commands = tuple(_command(way) for way in ways)
+def _refused(question: Question, conflict: Conflict, ways: tuple[WayOut, ...]) -> ResolutionFailed:
+    commands = tuple(_command(way, question) for way in ways)
     numbered = [f"{number}. {fact}" for number, fact in enumerate(conflict.facts, 1)]
     offers = [f"{command}   {way.text}" for command, way in zip(commands, ways, strict=True)]
     if offers:
@@ -138,18 +145,32 @@ def _refused(conflict: Conflict, ways: tuple[WayOut, ...]) -> ResolutionFailed:
     )
 
 
-def _command(way: WayOut) -> str:
-    asked = way.requirement or way.name
+def _command(way: WayOut, question: Question) -> str:
+    """What was asked for, in the changed way that was solved."""
+    again = _again(question, {})
     match way.kind:
         case "drop":
-            return f"donkeytui uninstall {way.name}"
+            # With what only it needs, which would otherwise stay, and stay in the way.
+            return f"donkeytui uninstall {way.name} --prune{again and f' && {again}'}"
         case "unpin":
-            return f"donkeytui unpin {way.name}"
+            return f"donkeytui unpin {way.name}{again and f' && {again}'}"
         case "update":
-            return f"donkeytui update {way.name}"
-        case _:
-            quoted = f'"{asked}"' if any(sign in asked for sign in " <>|*^~") else asked
-            return f"donkeytui install {quoted}"
+            return f"donkeytui update {way.name}{again and f' && {again}'}"
+        case "younger":
+            return f"{again or f'donkeytui install {way.name}'} --no-cool-down"
+        case "framework":
+            return f"{question.package_manager} add {shlex.quote(way.requirement)}{again and f' && {again}'}"
+        case "other-range" | "prerelease" | "deprecated-exact":
+            return _again(question, {way.name: way.requirement})
+
+
+def _again(question: Question, instead: Mapping[str, str]) -> str:
+    """The command that asked, with other requirements for some plugins; empty when it named none."""
+    asked = {text.partition("@")[0]: text for text in question.asked} | dict(instead)
+    updates = [name for name in question.updates if name not in asked]
+    if asked:
+        return f"donkeytui install {shlex.join(asked.values())}"
+    return f"donkeytui update {shlex.join(updates)}" if updates else ""
 
 
 def _gave_up(answer: GaveUp) -> ResolutionFailed:

@@ -23,6 +23,7 @@ Side = Literal["ask", "keep", "theirs"]
 Outcome = Literal["merged", "kept", "taken", "conflict"]
 
 _DECIDED: dict[Side, Outcome] = {"ask": "conflict", "keep": "kept", "theirs": "taken"}
+SAME_CHANGE = "the release made the same change"
 _NEAR = 3
 """Conflicts with at most so many agreed lines between them are one, as git has it."""
 _MARKERS = tuple(re.compile(marker) for marker in (rb"<{7} .+", rb"={7}\r?", rb">{7} .+"))
@@ -117,7 +118,7 @@ def _merge_file(
     if _is_same(new, base):
         return _Merged(own, "kept", _about_own(base, own))
     if _is_same(own, new):
-        return _Merged(new, "taken", "the release made the same change")
+        return _Merged(new, "taken", SAME_CHANGE)
     if own is None:
         return _removed_by_user(new, side)
     if new is None:

@@ -1,7 +1,7 @@
 """A plugin's files in a project: as a package brings them, and as they lie there now."""
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 
@@ -10,6 +10,7 @@ from donkeytui.project.merge import MergedFile, Side, merge_trees
 from donkeytui.project.tree import file_integrity, tree_integrity
 from registry_server.contract.archive import Entries, Entry
 from registry_server.contract.copies import is_installed_path
+from registry_server.contract.foreign import clean
 from registry_server.contract.wire import FileCopy
 
 FILE_MAX_BYTES = 32 << 20
@@ -44,14 +45,17 @@ def read_plugin_files(root: Path, folder: str, copies: Iterable[str]) -> PluginF
     Raises `PluginEdited` for a link among them, which no merge can carry over, and
     `ProjectNotWritable` for what cannot be read.
     """
+    copies = tuple(copies)
+    for place in (folder, *copies):
+        _check_unlinked(root, place)
     try:
         return PluginFiles(
             folder={
-                path.relative_to(root / folder).as_posix(): _read(path)
+                path.relative_to(root / folder).as_posix(): _read(root, path)
                 for path in sorted((root / folder).rglob("*"))
                 if path.is_symlink() or path.is_file()
             },
-            copies={path: _read(root / path) for path in copies if (root / path).is_file()},
+            copies={path: _read(root, root / path) for path in copies if (root / path).is_file()},
         )
     except OSError as error:
         raise ProjectNotWritable(f"{folder} cannot be read", detail=str(error.strerror)) from error
@@ -104,17 +108,27 @@ def _entries(
     }
 
 
-def _read(path: Path) -> Entry:
+def _read(root: Path, path: Path) -> Entry:
+    place = path.relative_to(root).as_posix()
     if path.is_symlink():
-        raise PluginEdited(
-            f"{path.name} in the plugin's folder is a link",
-            detail="edits are carried over file by file, and a link is none",
-            hint="put the file itself there, or --force to go ahead without your edits",
-        )
+        raise _linked(place)
     with path.open("rb") as file:
         data = file.read(FILE_MAX_BYTES + 1)
     if len(data) > FILE_MAX_BYTES:
-        raise ProjectNotWritable(
-            f"{path.name} is larger than {FILE_MAX_BYTES} bytes", hint="move it elsewhere"
-        )
+        raise ProjectNotWritable(f"{place} is larger than {FILE_MAX_BYTES} bytes", hint="move it elsewhere")
     return Entry(data=data, is_executable=bool(path.stat().st_mode & 0o100))
+
+
+def _check_unlinked(root: Path, place: str) -> None:
+    """Neither `place` nor a folder above it, one that leads nowhere included."""
+    for part in (place, *(parent.as_posix() for parent in PurePosixPath(place).parents)):
+        if part != "." and (root / part).is_symlink():
+            raise _linked(part)
+
+
+def _linked(place: str) -> PluginEdited:
+    return PluginEdited(
+        f"{clean(place, 200)} is a link",
+        detail="edits are carried over file by file, and a link is none",
+        hint="put what it leads to there itself, or --force to go ahead without your edits",
+    )

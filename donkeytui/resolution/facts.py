@@ -94,7 +94,7 @@ def smallest_wishes(
 
     def contradiction(tried: list[Wish]) -> list[Wish] | None:
         asked = structs.replace(request, wishes=tuple(tried))
-        proof = refute(asked, universe, is_strong=True, keep_going=keep_going)
+        proof = refute(asked, universe, is_strong=False, keep_going=keep_going)
         return None if proof is None else wishes_of(proof, tried)
 
     return _smallest(list(wishes), contradiction)

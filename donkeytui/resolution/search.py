@@ -22,7 +22,7 @@ from donkeytui.resolution.rules import Rules
 from donkeytui.resolution.trail import Reason, Trail
 from donkeytui.resolution.universe import NOT_INSTALLED, Plugin, Universe
 
-STEPS_BETWEEN_LOOKS = 4096
+STEPS_BETWEEN_LOOKS = 1024
 CONFLICTS_BETWEEN_LOOKS = 64
 PATIENCE = 250
 TENSION_GROWTH = 1.05

@@ -686,7 +686,7 @@ def test_a_conflict_names_the_chain_from_the_project_outwards(
     ]
     assert problem.hint.splitlines() == [
         "one of these works:",
-        'donkeytui install "users@^2.0.0"   `users` ^2.0.0 brings users 2.0.0, auth 1.0.0',
+        "donkeytui install auth 'users@^2.0.0'   `users` ^2.0.0 brings users 2.0.0, auth 1.0.0",
     ]
     assert tree(shop.root) == before
 

@@ -8,16 +8,21 @@ from typing import Any
 
 import pytest
 
-from donkeytui.problems import FileTaken, OfflineMissing, PlanStale, PluginEdited
+from donkeytui.embedded import EmbeddedTransport
+from donkeytui.operations.undo import apply_undo, plan_undo
+from donkeytui.problems import OfflineMissing, PlanStale, PluginEdited
+from registry_server.http.app import build_app
 from registry_server.operations import lifecycle
-from registry_server.operations.accounts import Caller
-from registry_server.registry import Registry
-from tests.support.builders import camel, tree
-from tests.support.workshop import OFFLINE, PLUGINS, Workshop, kinds, told
+from registry_server.operations.accounts import Caller, local_caller
+from registry_server.operations.publish import publish as publish_operation
+from registry_server.registry import Registry, open_registry
+from tests.support.builders import FixedClock, package, tree
+from tests.support.workshop import ELSEWHERE, PLUGINS, Workshop, kinds, told
 
 NUMBERS = [f"export const n{number} = {number};" for number in range(1, 13)]
 INDEX = f"{PLUGINS}/auth/index.ts"
 LIB = f"{PLUGINS}/auth/lib.ts"
+ROUTE = "src/routes/auth.ts"
 
 
 @pytest.fixture
@@ -28,6 +33,9 @@ def shop(project: Path, in_session: Callable[..., Any]) -> Workshop:
 def lib(**lines: str) -> str:
     """Twelve lines, far enough apart not to meet; `n3="..."` gives the third another text."""
     return "".join(f"{lines.get(f'n{number}', line)}\n" for number, line in enumerate(NUMBERS, 1))
+
+
+MINE = lib(n10="export const n10 = 'mine';")
 
 
 def copying(version: str, *targets: str, name: str = "auth") -> str:
@@ -41,9 +49,6 @@ def two_releases(shop: Workshop, publish: Callable[..., Any]) -> None:
     publish("auth", "1.0.0", extra={"lib.ts": lib()})
     shop.apply("auth")
     publish("auth", "1.1.0", extra={"lib.ts": lib(n2="export const n2 = 22;"), "more.ts": "export {};\n"})
-
-
-pytestmark = pytest.mark.usefixtures("owner")
 
 
 # Edits that the release leaves room for.
@@ -62,7 +67,6 @@ def test_edits_beside_the_release_s_own_are_merged_and_told(shop: Workshop, two_
     assert report.conflicts == ()
     assert shop.read(LIB) == lib(n2="export const n2 = 22;", n10="export const n10 = 'mine';")
     assert shop.file("auth/more.ts").exists()
-    assert 'JSON' not in shop.read(INDEX)
     assert '"1.1.0"' in shop.read(INDEX)
 
 
@@ -142,9 +146,7 @@ def test_edits_are_carried_through_several_updates(
 
 
 @pytest.mark.parametrize("text", [lib().replace("\n", "\r\n"), lib().rstrip("\n"), lib() + "\n\n"])
-def test_line_endings_and_final_newlines_are_no_edits(
-    shop: Workshop, two_releases: None, text: str
-) -> None:
+def test_line_endings_and_final_newlines_are_no_edits(shop: Workshop, two_releases: None, text: str) -> None:
     shop.write(LIB, text)
 
     plan = shop.plan(update=("auth",))
@@ -177,9 +179,7 @@ def test_a_generated_schema_is_never_an_edit(shop: Workshop, publish: Callable[.
     assert shop.verify().is_intact
 
 
-def test_a_generated_schema_that_no_release_has_outlives_a_merge(
-    shop: Workshop, two_releases: None
-) -> None:
+def test_a_generated_schema_that_no_release_has_outlives_a_merge(shop: Workshop, two_releases: None) -> None:
     shop.write(f"{PLUGINS}/auth/schema.ts", "export interface Schema { generated: true }\n")
     shop.write(LIB, lib(n10="export const n10 = 'mine';"))
 
@@ -206,9 +206,7 @@ def test_a_conflict_is_marked_in_the_file_and_named_in_plan_and_report(
     (sentence,) = told(plan, "merge-conflict")
     assert sentence == f"your edits of `auth` and the new release meet in {LIB}"
     text = shop.read(LIB)
-    assert (
-        "<<<<<<< yours\nexport const n2 = 'mine';\n=======\nexport const n2 = 22;\n>>>>>>> 1.1.0\n" in text
-    )
+    assert "<<<<<<< yours\nexport const n2 = 'mine';\n=======\nexport const n2 = 22;\n>>>>>>> 1.1.0\n" in text
     assert text.count("<<<<<<<") == 1
     assert "export const n10 = 'mine';\n" in text
 
@@ -293,9 +291,6 @@ def copied(shop: Workshop, publish: Callable[..., Any]) -> None:
             "manifest.json": copying("1.1.0", "src/routes/auth.ts"),
         },
     )
-
-
-ROUTE = "src/routes/auth.ts"
 
 
 def test_a_copied_file_is_merged_too(shop: Workshop, copied: None) -> None:
@@ -386,38 +381,322 @@ def test_an_edited_copy_stops_an_uninstall(shop: Workshop, copied: None) -> None
 # When the base of the edits cannot be had.
 
 
-def offline_clone_of_cache(shop: Workshop, tmp_path: Path, *names: str) -> None:
-    """Throws packages of the cache away, by version of `auth`."""
-    shutil.rmtree(tmp_path / "cache" / "packages", ignore_errors=True)
+REMOTE: dict[str, Any] = {"registry": ELSEWHERE, "registries": (ELSEWHERE,)}
+
+
+@pytest.fixture
+def afar(two_releases: None, shop: Workshop, registry: Registry) -> dict[str, Any]:
+    """Settings of a remote registry whose catalogue is known here; add `is_offline` to cut it off."""
+    transport = EmbeddedTransport(build_app(registry, is_local=True))
+    settings = {**REMOTE, "transport": transport}
+    shop.plan(update=("auth",), settings=settings)
+    return settings
+
+
+def drop_from_cache(shop: Workshop, version: str) -> None:
+    async def drop(session: Any) -> None:
+        release = next(r for r in session.catalogue.get("auth").versions if r.version == version)
+        digest = release.checksum.removeprefix("sha256:")
+        (path,) = (path for path in session.package_cache.rglob("*") if digest in path.name)
+        path.unlink()
+
+    shop.run(drop)
+
+
+def cut_off(settings: dict[str, Any]) -> dict[str, Any]:
+    return {**settings, "transport": None, "is_offline": True, "stale_after_seconds": 900}
 
 
 def test_offline_without_the_base_release_nothing_is_carried_over(
-    shop: Workshop, two_releases: None, tmp_path: Path
+    shop: Workshop, afar: dict[str, Any]
 ) -> None:
-    shop.write(LIB, lib(n10="export const n10 = 'mine';"))
-    base = shop.lockfile.plugins["auth"].integrity.removeprefix("sha256:")
-    shop.plan(update=("auth",))
-    shop.run(_drop_from_cache(base))
+    shop.write(LIB, MINE)
+    shop.plan(update=("auth",), settings=afar)
+    drop_from_cache(shop, "1.0.0")
     before = tree(shop.root)
 
     with pytest.raises(PluginEdited) as caught:
-        shop.plan(update=("auth",), settings={"is_offline": True, "stale_after_seconds": 900} | _REMOTE)
+        shop.plan(update=("auth",), settings=cut_off(afar))
 
     problem = caught.value.problem
     assert problem.title == "`auth` has edits of yours that cannot be carried over"
-    assert problem.detail == (
-        "that takes the release they were made on: `auth` 1.0.0 is not on this machine"
-    )
-    assert "--force" in problem.hint
+    assert problem.detail == "that takes the release they were made on: `auth` 1.0.0 is not on this machine"
+    assert problem.hint.startswith("go online once, or --force")
     assert tree(shop.root) == before
 
 
-_REMOTE: dict[str, Any] = {}
+def test_offline_with_both_releases_in_the_cache_edits_are_carried_over(
+    shop: Workshop, afar: dict[str, Any]
+) -> None:
+    shop.write(LIB, MINE)
+    shop.plan(update=("auth",), settings=afar)
+
+    shop.apply(update=("auth",), settings=cut_off(afar))
+
+    assert shop.read(LIB) == lib(n2="export const n2 = 22;", n10="export const n10 = 'mine';")
 
 
-def _drop_from_cache(digest: str) -> Callable[[Any], Any]:
-    async def drop(session: Any) -> None:
-        (path,) = [path for path in session.package_cache.rglob("*") if digest in path.name]
-        path.unlink()
+def test_offline_the_new_release_that_is_missing_is_named(shop: Workshop, afar: dict[str, Any]) -> None:
+    shop.write(LIB, MINE)
 
-    return drop
+    with pytest.raises(OfflineMissing, match=r"`auth` 1\.1\.0 is not on this machine"):
+        shop.plan(update=("auth",), settings=cut_off(afar))
+
+
+def test_a_base_release_that_left_the_cache_is_fetched_again(shop: Workshop, two_releases: None) -> None:
+    shop.write(LIB, MINE)
+    drop_from_cache(shop, "1.0.0")
+
+    shop.apply(update=("auth",))
+
+    assert "'mine'" in shop.read(LIB)
+
+
+def test_a_base_release_that_was_yanked_still_carries_edits(
+    shop: Workshop, two_releases: None, registry: Registry, owner: Caller
+) -> None:
+    shop.write(LIB, MINE)
+    drop_from_cache(shop, "1.0.0")
+    lifecycle.yank(registry, owner, "auth", "1.0.0")
+
+    shop.apply(update=("auth",))
+
+    assert shop.versions == {"auth": "1.1.0"}
+    assert "'mine'" in shop.read(LIB)
+
+
+def test_a_base_release_that_the_registry_does_not_have_is_told_so(
+    shop: Workshop, two_releases: None, tmp_path: Path, clock: FixedClock
+) -> None:
+    other = open_registry(tmp_path / "other", clock)
+    publish_operation(other, local_caller(other), package("auth", "1.1.0"))
+    transport = EmbeddedTransport(build_app(other, is_local=True))
+    shop.write(LIB, MINE)
+    drop_from_cache(shop, "1.0.0")
+
+    with pytest.raises(PluginEdited, match="cannot be carried over") as caught:
+        shop.plan(update=("auth",), settings={**REMOTE, "transport": transport})
+    other.close()
+
+    problem = caught.value.problem
+    assert problem.detail.startswith("that takes the release they were made on: ")
+    assert "go online" not in problem.hint
+    assert "--force" in problem.hint
+
+
+# What would lose edits.
+
+
+def test_an_edited_plugin_is_uninstalled_only_by_force_and_can_be_brought_back(
+    shop: Workshop, two_releases: None
+) -> None:
+    shop.write(LIB, MINE)
+    before = tree(shop.root)
+
+    with pytest.raises(PluginEdited) as caught:
+        shop.plan(uninstall=("auth",))
+    assert caught.value.problem.detail == f"not as installed: files below {PLUGINS}/auth"
+    plan = shop.plan(uninstall=("auth",), is_forced=True)
+    assert told(plan, "edits-replaced") == [
+        "your edits of `auth` are replaced; donkeytui undo brings it back"
+    ]
+    shop.carry_out(plan)
+    assert not shop.file("auth").exists()
+
+    shop.run(undo)
+    assert tree(shop.root) == before
+
+
+async def undo(session: Any) -> None:
+    await apply_undo(session, await plan_undo(session))
+
+
+def test_an_edited_orphan_is_not_pruned_without_a_word(shop: Workshop, publish: Callable[..., Any]) -> None:
+    publish("users", extra={"lib.ts": lib()})
+    publish("mail", needs={"users": "*"})
+    shop.apply("mail")
+    shop.write(f"{PLUGINS}/users/lib.ts", MINE)
+
+    with pytest.raises(PluginEdited, match="`users` has edits of yours, and this would remove it"):
+        shop.plan(uninstall=("mail",), with_orphans=True)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"install": ("mail",)}, {"uninstall": ("users",)}, {"update": ("users",)}, {"pin": ("users",)}],
+)
+def test_force_for_one_plugin_leaves_the_edits_of_another_alone(
+    shop: Workshop, two_releases: None, publish: Callable[..., Any], changes: dict[str, Any]
+) -> None:
+    publish("users")
+    publish("mail")
+    shop.apply("users")
+    shop.write(LIB, MINE)
+
+    plan = shop.plan(*changes.get("install", ()), is_forced=True, **_without(changes, "install"))
+    shop.carry_out(plan)
+
+    assert "auth" not in kinds(plan)
+    assert shop.read(LIB) == MINE
+
+
+def _without(changes: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in changes.items() if name != key}
+
+
+@pytest.mark.parametrize("install", [(), ("auth",)])
+def test_force_installs_an_edited_plugin_afresh_when_it_or_everything_is_meant(
+    shop: Workshop, two_releases: None, install: tuple[str, ...]
+) -> None:
+    original = shop.read(LIB)
+    shop.write(LIB, MINE)
+
+    plan = shop.plan(*install, is_forced=True)
+    shop.carry_out(plan)
+
+    assert kinds(plan) == {"auth": "install"}
+    assert told(plan, "edits-replaced") == [
+        "your edits of `auth` are replaced; donkeytui undo brings it back"
+    ]
+    assert shop.read(LIB) == original
+
+
+def test_an_edit_after_the_plan_makes_it_stale(shop: Workshop, two_releases: None) -> None:
+    plan = shop.plan(update=("auth",))
+    shop.write(LIB, MINE)
+    before = tree(shop.root)
+
+    with pytest.raises(PlanStale) as caught:
+        shop.carry_out(plan)
+
+    assert caught.value.problem.detail == f"changed: {PLUGINS}/auth"
+    assert tree(shop.root) == before
+
+
+def test_a_further_edit_after_a_planned_merge_makes_it_stale(shop: Workshop, two_releases: None) -> None:
+    shop.write(LIB, MINE)
+    plan = shop.plan(update=("auth",))
+    shop.write(LIB, lib(n2="export const n2 = 'mine';"))
+    before = tree(shop.root)
+
+    with pytest.raises(PlanStale):
+        shop.carry_out(plan)
+    assert tree(shop.root) == before
+
+
+def test_a_planned_merge_of_a_plugin_that_is_gone_meanwhile_is_stale(
+    shop: Workshop, two_releases: None
+) -> None:
+    shop.write(LIB, MINE)
+    plan = shop.plan(update=("auth",))
+    shop.apply(uninstall=("auth",), is_forced=True)
+
+    with pytest.raises(PlanStale):
+        shop.carry_out(plan)
+    assert shop.versions == {}
+
+
+def test_an_edit_of_a_copied_file_after_a_planned_merge_makes_it_stale(shop: Workshop, copied: None) -> None:
+    shop.write(ROUTE, MINE)
+    plan = shop.plan(update=("auth",))
+    shop.write(ROUTE, lib(n3="export const n3 = 'mine';"))
+
+    with pytest.raises(PlanStale, match="the project has changed"):
+        shop.carry_out(plan)
+    assert shop.read(ROUTE) == lib(n3="export const n3 = 'mine';")
+
+
+# Links.
+
+
+def test_a_link_among_a_plugin_s_files_stops_an_update(
+    shop: Workshop, two_releases: None, tmp_path: Path
+) -> None:
+    (tmp_path / "lib.ts").write_text("mine\n")
+    shop.file("auth/lib.ts").unlink()
+    shop.file("auth/lib.ts").symlink_to(tmp_path / "lib.ts")
+
+    with pytest.raises(PluginEdited) as caught:
+        shop.plan(update=("auth",))
+
+    assert caught.value.problem.title == f"{LIB} is a link"
+    assert (tmp_path / "lib.ts").read_text() == "mine\n"
+    assert shop.file("auth/lib.ts").is_symlink()
+    assert [check.state for check in shop.verify().plugins] == ["edited"]
+
+
+def test_a_plugin_s_folder_that_became_a_link_is_not_taken_for_its_files(
+    shop: Workshop, two_releases: None, tmp_path: Path
+) -> None:
+    """A plugin that is being worked on elsewhere; its files are not this project's."""
+    workbench = tmp_path / "workbench"
+    shutil.move(shop.file("auth"), workbench)
+    shop.file("auth").symlink_to(workbench)
+    before = tree(workbench)
+
+    with pytest.raises(PluginEdited) as caught:
+        shop.plan(update=("auth",))
+
+    assert caught.value.problem.title == f"{PLUGINS}/auth is a link"
+    assert tree(workbench) == before
+    assert shop.file("auth").is_symlink()
+
+
+def test_a_link_in_place_of_a_copied_file_stops_an_update(
+    shop: Workshop, copied: None, tmp_path: Path
+) -> None:
+    (tmp_path / "secret.ts").write_text("secret\n")
+    (shop.root / ROUTE).unlink()
+    (shop.root / ROUTE).symlink_to(tmp_path / "secret.ts")
+
+    with pytest.raises(PluginEdited, match="is a link"):
+        shop.plan(update=("auth",))
+    assert (tmp_path / "secret.ts").read_text() == "secret\n"
+
+
+def test_a_link_that_leads_nowhere_in_place_of_a_copied_file_stops_an_update(
+    shop: Workshop, copied: None, tmp_path: Path
+) -> None:
+    (shop.root / ROUTE).unlink()
+    (shop.root / ROUTE).symlink_to(tmp_path / "nowhere.ts")
+
+    with pytest.raises(PluginEdited, match="is a link"):
+        shop.plan(update=("auth",))
+    assert (shop.root / ROUTE).is_symlink()
+
+
+def test_a_folder_of_a_copied_file_that_became_a_link_stops_an_update(
+    shop: Workshop, copied: None, tmp_path: Path
+) -> None:
+    shutil.move(shop.root / "src/routes", tmp_path / "routes")
+    (shop.root / "src/routes").symlink_to(tmp_path / "routes")
+    before = tree(tmp_path / "routes")
+
+    with pytest.raises(PluginEdited, match="is a link"):
+        shop.plan(update=("auth",))
+    assert tree(tmp_path / "routes") == before
+
+
+def test_a_binary_file_that_both_changed_stays_the_user_s_and_is_named(
+    shop: Workshop, publish: Callable[..., Any]
+) -> None:
+    publish("auth", "1.0.0", extra={"logo.svg": "\0one"})
+    shop.apply("auth")
+    publish("auth", "1.1.0", extra={"logo.svg": "\0two"})
+    shop.write(f"{PLUGINS}/auth/logo.svg", "\0mine")
+
+    report = shop.apply(update=("auth",))
+
+    assert report.conflicts == (f"{PLUGINS}/auth/logo.svg",)
+    assert shop.read(f"{PLUGINS}/auth/logo.svg") == "\0mine"
+
+
+def test_a_removed_file_that_the_release_changed_is_back_and_named(
+    shop: Workshop, two_releases: None
+) -> None:
+    shop.file("auth/lib.ts").unlink()
+
+    report = shop.apply(update=("auth",))
+
+    assert report.conflicts == (LIB,)
+    assert shop.read(LIB) == lib(n2="export const n2 = 22;")

@@ -6,13 +6,14 @@ from datetime import timedelta
 import pytest
 from msgspec import json, structs
 
-from donkeytui.resolution.explain import FACTS_AT_END, FACTS_MAX, Conflict, explain
-from donkeytui.resolution.solver import Environment, Request, Unsolvable, Wish, solve
+from donkeytui.resolution.explain import FACTS_AT_END, FACTS_MAX, Conflict, explain, smallest_core
+from donkeytui.resolution.solver import Environment, Request, Resolved, Unsolvable, Wish, solve
 from donkeytui.resolution.universe import Universe
 from registry_server.contract.ranges import parse_range
 from registry_server.contract.versions import parse_version
 from registry_server.contract.wire import Engine, PluginDocument
 from tests.support.builders import MOMENT, document, release
+from tests.support.universes import FRAMEWORK, Case
 
 
 def universe(documents: list[PluginDocument]) -> Universe:
@@ -331,3 +332,35 @@ def test_no_inner_name_reaches_a_sentence() -> None:
 
     for sentence in (told.title, *told.facts):
         assert not re.search(r"derived|root|PROJECT|Clause|None|``|0x|\bset\b", sentence), sentence
+
+
+def test_without_any_one_wish_of_the_core_there_is_an_answer() -> None:
+    seen = 0
+    for seed in range(2400):
+        case = Case(seed, size=7)
+        wishes = tuple(Wish(name=n, range=parse_range(r), source="request") for n, r in case.wishes)
+        request = Request(wishes=wishes, locked=case.locked, environment=Environment(framework=FRAMEWORK))
+        world = Universe(case.documents.get)
+        answer = solve(request, world)
+        if not isinstance(answer, Unsolvable):
+            continue
+        core = explain(answer).core
+        seen += len(core) > 1
+
+        assert core
+        assert isinstance(solve(structs.replace(request, wishes=core), world), Unsolvable)
+        for left_out in core:
+            left = tuple(one for one in core if one is not left_out)
+            assert isinstance(solve(structs.replace(request, wishes=left), world), Resolved), f"seed {seed}"
+    assert seen > 10
+
+
+def test_smallest_core_finds_the_wishes_that_matter_without_a_proof() -> None:
+    documents = [document("auth", release("1.0.0")), document("email", release("1.0.0"))]
+    wishes = tuple(
+        Wish(name=name, range=parse_range(text), source="request")
+        for name, text in (("email", "*"), ("auth", "^1.0.0"), ("auth", "^2.0.0"))
+    )
+
+    assert smallest_core(Request(wishes=wishes), universe(documents)) == wishes[2:]
+    assert smallest_core(Request(wishes=wishes), universe(documents), keep_going=lambda: False) == wishes

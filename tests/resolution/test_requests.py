@@ -92,6 +92,24 @@ def test_direct_plugins_keep_their_release_before_indirect_ones() -> None:
     assert settled["auth"] == "1.0.0"
 
 
+def test_freed_indirect_plugin_moves_as_far_as_its_askers_let_it() -> None:
+    auth = document("auth", release("1.0.0", "users@^1.0.0"), release("1.1.0", "users@^2.0.0"))
+    users = document("users", release("1.0.0"), release("1.3.0"), release("2.0.0"))
+    locked = {"auth": "1.0.0", "users": "1.0.0"}
+
+    moved = pinned([auth, users], "auth@*", locked=locked, free=frozenset({"users"}))
+    assert moved == {"auth": "1.0.0", "users": "1.3.0"}
+
+
+def test_freed_direct_plugin_takes_others_along_where_it_must() -> None:
+    auth = document("auth", release("1.0.0", "users@^1.0.0"), release("1.1.0", "users@^2.0.0"))
+    users = document("users", release("1.0.0"), release("1.3.0"), release("2.0.0"))
+    locked = {"auth": "1.0.0", "users": "1.0.0"}
+
+    moved = pinned([auth, users], "auth@*", locked=locked, free=frozenset({"auth"}))
+    assert moved == {"auth": "1.1.0", "users": "2.0.0"}
+
+
 # Pins of the user.
 
 
@@ -280,7 +298,7 @@ def test_wishes_in_the_way_are_found_through_the_plugins_they_bring_in() -> None
 
 
 def test_a_search_that_was_stopped_before_any_contradiction_blames_nobody() -> None:
-    graph = compatible(5_000, 2, wished=3)
+    graph = compatible(2_000, 3, wished=3)
     answer = solve(graph.request(), graph.universe(), keep_going=lambda: False)
 
     assert answer == GaveUp(tightest=(), conflicts=0)

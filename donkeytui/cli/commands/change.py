@@ -36,6 +36,7 @@ class Options(TypedDict, total=False):
     keep: bool
     theirs: bool
     ignore_engines: bool
+    no_cool_down: bool
 
 
 _OPTIONS = {
@@ -66,6 +67,9 @@ _OPTIONS = {
     "ignore_engines": click.option(
         "--ignore-engines", is_flag=True, help="Do not look at the versions of Bun and Node."
     ),
+    "no_cool_down": click.option(
+        "--no-cool-down", is_flag=True, help="Take releases however young they are."
+    ),
 }
 
 
@@ -79,7 +83,7 @@ def _takes(*names: str) -> "Callable[[Callable[..., None]], Callable[..., None]]
 
 
 _APPLYING = ("yes", "dry_run", "diff", "force", "register", "no_npm")
-_SOLVING = ("locked", "prune", "resolution", "keep", "theirs", "ignore_engines")
+_SOLVING = ("locked", "prune", "resolution", "keep", "theirs", "ignore_engines", "no_cool_down")
 
 
 @verb(name="install", epilog="Example: donkeytui install auth-jwt stripe@^1.1.0 --yes")
@@ -213,6 +217,7 @@ def _changes(options: Options, **asked: Any) -> "Changes":
         is_latest=options.get("latest", False),
         is_lowest=options.get("resolution") == "lowest",
         ignores_engines=options.get("ignore_engines", False),
+        ignores_cool_down=options.get("no_cool_down", False),
         **asked,
     )
 

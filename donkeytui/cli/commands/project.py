@@ -9,7 +9,8 @@ from donkeytui.cli.invocation import Invocation
 from donkeytui.cli.output import Output, Styled, cell_width, padded, styled
 
 if TYPE_CHECKING:
-    from donkeytui.operations.edits import PluginCheck
+    from donkeytui.operations.audit import AuditFinding
+    from donkeytui.operations.edits import PluginCheck, VerifyReport
     from donkeytui.operations.hooks import HookState
     from donkeytui.operations.installed import InstalledList, InstalledPlugin
     from donkeytui.operations.outdated import Outdated
@@ -29,6 +30,8 @@ def list_command(invocation: Invocation, as_tree: bool) -> None:
         _print_tree(output, installed)
     elif output.is_terminal:
         _print_installed(output, installed)
+    elif not installed.plugins:
+        output.say(_nothing_in(installed.root))
     else:
         for plugin in installed.plugins:
             output.record(
@@ -37,13 +40,14 @@ def list_command(invocation: Invocation, as_tree: bool) -> None:
                 plugin.range or "",
                 plugin.newest_in_range,
                 ",".join(plugin.problems),
+                "pinned" if plugin.is_pinned else "",
             )
 
 
 def _print_tree(output: Output, installed: "InstalledList") -> None:
     """What the user asked for at the left, below it what it needs; a plugin's needs are shown once."""
     if not installed.plugins:
-        output.say(f"no plugin is installed in {installed.root}")
+        output.say(_nothing_in(installed.root))
     for row in installed.tree():
         lead = "".join("   " if is_last else "│  " for is_last in row.is_last[:-1])
         branch = ("└─ " if row.is_last[-1] else "├─ ") if row.is_last else ""
@@ -59,7 +63,7 @@ def _print_tree(output: Output, installed: "InstalledList") -> None:
 
 def _print_installed(output: Output, installed: "InstalledList") -> None:
     if not installed.plugins:
-        output.say(f"no plugin is installed in {installed.root}")
+        output.say(_nothing_in(installed.root))
         output.say(styled("hint:", "cyan"), " donkeytui search WORDS, then donkeytui install NAME")
     width = max((cell_width(plugin.name) for plugin in installed.plugins), default=0)
     for plugin in installed.plugins:
@@ -78,7 +82,7 @@ def _print_installed(output: Output, installed: "InstalledList") -> None:
 
 def _reason(plugin: "InstalledPlugin") -> str:
     if plugin.range is not None:
-        return f"you asked for {plugin.range}{', pinned' if plugin.is_pinned else ''}"
+        return f"you asked for {plugin.range}"
     return f"needed by {', '.join(plugin.needed_by)}" if plugin.needed_by else "needed by nothing"
 
 
@@ -86,8 +90,10 @@ def _state(plugin: "InstalledPlugin") -> list[str | Styled]:
     words: list[str | Styled] = [styled(f"! {problem}  ", "yellow") for problem in plugin.problems]
     if plugin.has_update:
         words.append(styled(f"↑ update {plugin.newest_in_range}", "green"))
+    elif plugin.is_pinned:
+        words.append(styled("pinned", "cyan"))
     elif plugin.newest and plugin.newest != plugin.version:
-        words.append(styled(f"{plugin.newest} is out of range", "dim"))
+        words.append(styled(f"newest {plugin.newest}", "dim"))
     return words
 
 
@@ -102,7 +108,8 @@ def outdated_command(invocation: Invocation) -> None:
         output.result(report)
         return
     if not report.plugins:
-        output.say("everything is at its newest release")
+        is_bare = not report.checked
+        output.say(_nothing_in(report.root) if is_bare else "everything is at its newest release")
     width = max((cell_width(plugin.name) for plugin in report.plugins), default=0)
     for plugin in report.plugins:
         if not output.is_terminal:
@@ -122,10 +129,11 @@ def outdated_command(invocation: Invocation) -> None:
 def _blocked(plugin: "Outdated") -> str:
     match plugin.blocked_by:
         case "range":
-            asked = f"your range {plugin.range}" if plugin.range else "the ranges of what needs it"
-            return f"beyond {asked}; update {plugin.name} --latest"
+            return f"beyond your range {plugin.range}: donkeytui update {plugin.name} --latest"
         case "pin":
-            return f"pinned; unpin {plugin.name}"
+            return f"pinned: donkeytui unpin {plugin.name}"
+        case "cool-down":
+            return "too young:"
         case "conflict":
             return "others are in the way:"
         case _:
@@ -155,7 +163,9 @@ def why_command(invocation: Invocation, plugin: str) -> None:
         for link in rest:
             parts += [" → ", styled(link.name, "bold"), styled(f" {link.range}", "dim"), f" ({link.version})"]
         output.line(*parts)
-    if not report.chains:
+    if report.is_cut:
+        output.line(styled("  and more chains than these", "dim"))
+    elif not report.chains:
         output.line(
             "  nothing needs it any more; ", styled("donkeytui install --prune", "cyan"), " takes it out"
         )
@@ -173,12 +183,31 @@ def verify_command(invocation: Invocation) -> None:
     else:
         for check in report.plugins:
             _print_check(output, check)
-        intact = sum(check.state == "intact" for check in report.plugins)
-        output.say(f"{intact} of {len(report.plugins)} plugins are as they were released")
+        _say_how_intact(output, report)
     invocation.exit_status = 0 if report.is_intact else 1
 
 
+def _say_how_intact(output: Output, report: "VerifyReport") -> None:
+    states = [check.state for check in report.plugins]
+    if not states:
+        output.say(_nothing_in(report.root))
+        return
+    output.say(f"{states.count('intact')} of {len(states)} plugins are as they were released")
+    hints = {"edited": "donkeytui diff shows the edits", "missing": "donkeytui install brings them back"}
+    for state, hint in hints.items():
+        if state in states:
+            output.say(styled("hint:", "cyan"), f" {hint}")
+
+
+def _nothing_in(root: str) -> str:
+    return f"no plugin is installed in {root}"
+
+
 def _print_check(output: Output, check: "PluginCheck") -> None:
+    if not output.is_terminal:
+        paths = ",".join(file.path for file in check.files)
+        output.record(check.name, check.version, check.state, paths, ",".join(check.markers))
+        return
     sign, style = {"intact": ("✓", "green"), "missing": ("✗", "red")}.get(check.state, ("±", "yellow"))
     output.line(styled(sign, style), " ", styled(check.name, "bold"), f" {check.version}  {check.state}")
     for file in check.files:
@@ -223,7 +252,7 @@ def history_command(invocation: Invocation) -> None:
         mark = "  undone" if change.is_undone else ""
         output.line(
             styled(f"{change.number:>4}", "bold"),
-            f"  {padded(change.at.replace('T', ' ')[:16], 16)}  {change.title}",
+            f"  {padded(change.at.replace('T', ' ')[:16], 16)} UTC  {change.title}",
             styled(mark, "dim"),
         )
         for step in change.steps:
@@ -243,16 +272,31 @@ def audit_command(invocation: Invocation) -> None:
     if output.is_json:
         output.result(report, is_ok=not report.has_errors)
     else:
-        styles = {"error": "red", "warning": "yellow", "note": "dim"}
         for finding in report.findings:
-            output.line(
-                styled(padded(finding.severity, 8), styles[finding.severity]),
-                styled(finding.plugin, "bold"),
-                f" {finding.version}  {finding.text}",
-                styled(f"  {finding.hint}" if finding.hint else "", "dim"),
-            )
-        output.say(f"{report.checked} plugins checked, {len(report.findings)} findings")
+            _print_finding(output, finding)
+        if not report.checked:
+            output.say(_nothing_in(report.root))
+        else:
+            plugins, findings = _counted(report.checked, "plugin"), _counted(len(report.findings), "finding")
+            output.say(f"{plugins} checked, {findings}")
     invocation.exit_status = 1 if report.has_errors else 0
+
+
+def _print_finding(output: Output, finding: "AuditFinding") -> None:
+    if not output.is_terminal:
+        output.record(finding.severity, finding.plugin, finding.version, finding.code, finding.text)
+        return
+    style = {"error": "red", "warning": "yellow", "note": "dim"}[finding.severity]
+    output.line(
+        styled(padded(finding.severity, 8), style),
+        styled(finding.plugin, "bold"),
+        f" {finding.version}  {finding.text}",
+        styled(f"  {finding.hint}" if finding.hint else "", "dim"),
+    )
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number or 'no'} {word}s"
 
 
 @verb(name="hooks", epilog="Example: donkeytui hooks auth-jwt --run")
@@ -274,13 +318,16 @@ def hooks_command(invocation: Invocation, plugins: tuple[str, ...], is_run: bool
         if not states:
             output.say("no installed plugin has a hook")
         return
-    for state in states:
-        _run_hook(invocation, state)
+    ran = [state.hook for state in states if _has_run(invocation, state)]
     if output.is_json:
-        output.result({"hooks": states})
+        output.result({"hooks": states, "ran": ran}, is_ok=len(ran) == len(states))
+    elif not states:
+        output.say("no installed plugin has a hook")
+    invocation.exit_status = 0 if len(ran) == len(states) else 1
 
 
-def _run_hook(invocation: Invocation, state: "HookState") -> None:
+def _has_run(invocation: Invocation, state: "HookState") -> bool:
+    """Whether it was approved, now or before, and then run; raises when it fails."""
     from donkeytui.operations.hooks import approve_hook, run_hook
 
     output, hook = invocation.output, state.hook
@@ -290,7 +337,8 @@ def _run_hook(invocation: Invocation, state: "HookState") -> None:
         answer = output.confirm("Run it, now and whenever this release is installed?", is_yes_usual=False)
         if not answer:
             output.say("not run" if answer is False else "not run: nobody could be asked")
-            return
+            return False
         invocation.run(lambda session: approve_hook(session, hook))
     invocation.run(lambda session: run_hook(session, hook, output.report))
     output.say(styled("✓ ", "green"), f"the hook of {hook.plugin} has run")
+    return True
