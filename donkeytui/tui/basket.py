@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Literal
 
 from donkeytui.operations.changes import Changes
+from donkeytui.resolution.ways_out import WayOut
 
-Action = Literal["install", "remove", "update"]
+Action = Literal["install", "remove", "update", "pin", "unpin"]
 
 
 class Basket:
@@ -32,6 +33,24 @@ class Basket:
         self._staged[name] = (action, range_text)
         return True
 
+    def stage(self, name: str, action: Action, range_text: str = "") -> None:
+        """In place of what was staged for it."""
+        self.revision += 1
+        self._staged[name] = (action, range_text)
+
+    def take(self, way: WayOut) -> bool:
+        """Stages what a way out of a conflict asks for; False for one that is not for a plan."""
+        match way.kind:
+            case "drop":
+                self.stage(way.name, "remove")
+            case "unpin" | "update":
+                self.stage(way.name, way.kind)
+            case "other-range" | "prerelease" | "deprecated-exact":
+                self.stage(way.name, "install", way.requirement.partition("@")[2])
+            case "younger" | "framework":
+                return False
+        return True
+
     def drop(self, name: str) -> None:
         self.revision += 1
         self._staged.pop(name, None)
@@ -46,5 +65,7 @@ class Basket:
             install=tuple(f"{n}@{r}" if r else n for n, (action, r) in chosen if action == "install"),
             uninstall=tuple(name for name, (action, _) in chosen if action == "remove"),
             update=tuple(name for name, (action, _) in chosen if action == "update"),
+            pin=tuple(name for name, (action, _) in chosen if action == "pin"),
+            unpin=tuple(name for name, (action, _) in chosen if action == "unpin"),
             is_forced=is_forced,
         )

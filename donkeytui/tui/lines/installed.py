@@ -22,7 +22,7 @@ def ordered(installed: InstalledList) -> list[InstalledPlugin]:
 
 def installed_line(plugin: InstalledPlugin, width: int, state: ProjectState) -> Line:
     reason = (
-        f"you asked for {plugin.range}"
+        f"you asked for {plugin.range}{', pinned' if plugin.is_pinned else ''}"
         if plugin.range is not None
         else f"needed by {', '.join(plugin.needed_by)}"
     )

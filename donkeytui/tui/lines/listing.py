@@ -18,6 +18,14 @@ STATE_CELLS = 12
 
 DOWNLOADS_CELLS = 7
 
+_STAGED_WORDS = {
+    "install": "+ install",
+    "remove": "- remove",
+    "update": "↑ update",
+    "pin": "= pin",
+    "unpin": "= unpin",
+}
+
 
 class ProjectState(Struct, frozen=True, kw_only=True):
     """What the list says of a plugin in this project."""
@@ -32,9 +40,7 @@ class ProjectState(Struct, frozen=True, kw_only=True):
     def mark(self, name: str) -> Span:
         """Sign and word, so that colour is never the only sign."""
         if action := self.staged.get(name):
-            return span(
-                {"install": "+ install", "remove": "- remove", "update": "↑ update"}[action], "accent"
-            )
+            return span(_STAGED_WORDS[action], "accent")
         if version := self.updates.get(name):
             return span(f"↑ {version}", "warn")
         return span("✓ installed", "good") if name in self.installed else span("")

@@ -3,8 +3,10 @@
 import difflib
 from collections.abc import Mapping
 
+from donkeytui.install.copies import FileStep
 from donkeytui.install.plan import Edit, InstallPlan, Step
 from donkeytui.operations.apply import InstallReport
+from donkeytui.project.merge import MergedFile
 from donkeytui.project.snapshot import PACKAGE_JSON
 from donkeytui.tui.lines.numbers import count_text, size_text
 from donkeytui.tui.text import EMPTY, Line, StyleName, fitted, span, wrapped
@@ -17,6 +19,7 @@ _SIGNS: dict[str, tuple[str, StyleName]] = {
     "remove": ("-", "bad"),
     "keep": ("=", "dim"),
 }
+_OUTCOMES = {"merged": "merge", "kept": "yours", "taken": "theirs", "conflict": "CONFLICT"}
 _DONE = {"install": "installed", "update": "updated", "downgrade": "downgraded", "remove": "removed"}
 
 
@@ -26,7 +29,23 @@ def plan_rows(plan: InstallPlan, width: int) -> list[Line]:
     names = max((len(step.name) for step in steps), default=0)
     versions = max((len(_versions(step)) for step in steps), default=0)
     rows = [_step_line(step, width, names=names, versions=versions) for step in steps]
+    rows += [_merge_line(file, width) for merge in plan.merges for file in merge.files]
+    rows += [_file_line(file, width) for file in plan.files]
     return rows + [_edit_line(edit, width, plan.npm) for edit in plan.edits]
+
+
+def plan_keys(plan: InstallPlan) -> list[str]:
+    """What each of `plan_rows` is about: a plugin, `file:` and a path, or `merge:` and a plugin."""
+    return [
+        *(step.name for step in plan.changes),
+        *(f"merge:{merge.name}" for merge in plan.merges for _ in merge.files),
+        *(f"file:{file.path}" for file in plan.files),
+        *(f"file:{edit.path}" for edit in plan.edits),
+    ]
+
+
+def way_line(text: str, width: int) -> Line:
+    return fitted((span(" → ", "accent"), span(text)), width)
 
 
 def _versions(step: Step) -> str:
@@ -47,8 +66,30 @@ def _step_line(step: Step, width: int, *, names: int, versions: int) -> Line:
     return fitted(parts, width)
 
 
+def _merge_line(file: MergedFile, width: int) -> Line:
+    style: StyleName = "bad" if file.outcome == "conflict" else "accent"
+    parts = (
+        span(" ± ", style),
+        *fitted((span(_OUTCOMES[file.outcome], style),), 10),
+        span(file.path),
+        span(f"  {file.detail}" if file.detail else "", "dim"),
+    )
+    return fitted(parts, width)
+
+
+def _file_line(file: FileStep, width: int) -> Line:
+    style: StyleName = {"create": "good", "replace": "warn", "remove": "bad"}.get(file.kind, "accent")  # type: ignore[assignment]
+    parts = (
+        span(" · ", style),
+        *fitted((span(file.kind, style),), 10),
+        span(file.path),
+        span(f"  of {file.plugin}" if file.plugin else "", "dim"),
+    )
+    return fitted(parts, width)
+
+
 def _edit_line(edit: Edit, width: int, npm: Mapping[str, str]) -> Line:
-    word = "edit" if edit.before_integrity else "create"
+    word = "remove" if edit.is_removed else "edit" if edit.before_integrity else "create"
     packages = f"  npm: {', '.join(npm)}" if edit.path == PACKAGE_JSON and npm else ""
     parts = (
         span(" ~ ", "accent"),
@@ -75,15 +116,16 @@ def step_details(plan: InstallPlan, name: str, width: int) -> list[Line]:
     edit = next((edit for edit in plan.edits if f"file:{edit.path}" == name), None)
     if edit is not None:
         return diff_lines(edit)
+    if name.startswith("file:"):
+        return wrapped((span(name.removeprefix("file:"), "heading"),), width)
+    name = name.removeprefix("merge:")
     step = next(step for step in plan.steps if step.name == name)
     lines: list[Line] = [(span(step.name, "heading"), span(f"  {step.after or step.before}", "dim")), EMPTY]
     if step.why:
         lines += wrapped((span(f"asked for by {', '.join(step.why)}"),), width)
     place = f"{plan.plugins_root}/{step.name}"
     if step.kind == "remove":
-        lines += wrapped(
-            (span(f"{place} is removed; a copy stays in .donkeylabs until the next change"),), width
-        )
+        lines += wrapped((span(f"{place} is removed; undo brings it back"),), width)
     else:
         lines += wrapped((span(f"goes to {place}"),), width)
     download = next((download for download in plan.downloads if download.name == name), None)
@@ -129,8 +171,11 @@ def report_lines(report: InstallReport, width: int) -> list[Line]:
         )
         for step in report.changes
     ]
+    lines += [
+        (span("! ", "bad"), span("to be resolved: "), span(path, "strong")) for path in report.conflicts
+    ]
     steps = report.next_steps
-    if steps.registrations or steps.env_vars or steps.commands:
+    if steps.registrations or steps.env_vars or steps.commands or report.npm:
         lines += [EMPTY, (span("Next steps", "heading"),), EMPTY]
     if steps.registrations:
         lines += [(span(f"Add to {steps.entry}:"),), EMPTY]
@@ -143,11 +188,29 @@ def report_lines(report: InstallReport, width: int) -> list[Line]:
         lines.append(EMPTY)
     if steps.env_vars:
         lines += [*wrapped((span(f"Set in the environment: {', '.join(steps.env_vars)}"),), width), EMPTY]
+    lines += _npm_lines(report, width)
     for command in steps.commands:
         lines.append((span("Run: "), span(command, "code")))
     for instruction in steps.instructions:
         lines += wrapped((span(f"• {instruction}"),), width, "  ")
-    return lines
+    if steps.removals:
+        names = ", ".join(registration.name for registration in steps.removals)
+        lines += wrapped((span(f"Take out of {steps.entry}: {names}"),), width, "  ")
+    for hook in steps.hooks:
+        lines += wrapped((span(f"Not run, a hook of {hook.plugin}: {hook.command}", "warn"),), width, "  ")
+    return [*lines, EMPTY, (span("Z takes it all back", "dim"),)]
+
+
+def _npm_lines(report: InstallReport, width: int) -> list[Line]:
+    npm = report.npm
+    if npm is None:
+        return []
+    if npm.state == "done":
+        return [(span("✓ ", "good"), span(npm.command, "code"))]
+    if npm.state == "failed":
+        lead = wrapped((span(f"! {npm.command} failed: {npm.why}", "bad"),), width, "  ")
+        return [*lead, *((span(f"  {line}", "dim"),) for line in npm.lines[-6:])]
+    return [(span("Run: "), span(npm.command, "code"), span(f"  ({npm.why})", "dim"))]
 
 
 def problem_lines(problem: Problem, width: int) -> list[Line]:
@@ -156,6 +219,8 @@ def problem_lines(problem: Problem, width: int) -> list[Line]:
     for number, text in enumerate(problem.detail.splitlines()):
         lead = "because " if number == 0 else "        "
         lines += wrapped((span(lead, "dim"), span(text)), width, " " * 8)
-    if problem.hint:
-        lines += [EMPTY, *wrapped((span("hint    ", "dim"), span(problem.hint, "accent")), width, " " * 8)]
+    for number, text in enumerate(problem.hint.splitlines()):
+        lead = "hint    " if number == 0 else "        "
+        lines += [EMPTY] if number == 0 else []
+        lines += wrapped((span(lead, "dim"), span(text, "accent")), width, " " * 8)
     return lines

@@ -25,6 +25,7 @@ class InstalledSection(Vertical):
         Binding("u", "stage('update')", "update", id="stage.update"),
         Binding("U", "stage_all", "update all", id="stage.update-all"),
         Binding("x", "stage('remove')", "remove", id="stage.remove"),
+        Binding("p", "pin", "pin", id="stage.pin"),
     ]
 
     def __init__(self, state: AppState, *, only_updates: bool, id: str) -> None:
@@ -75,6 +76,13 @@ class InstalledSection(Vertical):
         key = self.query_one(LineList).key
         if key:
             self.post_message(StagingWanted(key, action))
+
+    def action_pin(self) -> None:
+        """Pins, or lets a pinned one move again."""
+        key = self.query_one(LineList).key
+        plugin = next((plugin for plugin in self._plugins if plugin.name == key), None)
+        if plugin is not None:
+            self.post_message(StagingWanted(plugin.name, "unpin" if plugin.is_pinned else "pin"))
 
     def action_stage_all(self) -> None:
         for plugin in self._plugins:

@@ -149,10 +149,9 @@ class MainScreen(Screen[None]):
         if action == "install" and name in state.updates:
             action = "update"
         is_staged = self._state.basket.toggle(name, action)  # type: ignore[arg-type]
-        words = {"install": "to install", "remove": "to remove", "update": "to update"}[action]
         count = len(self._state.basket)
         text = (
-            f"{name} staged {words}; a reviews the plan ({count})"
+            f"{name} staged to {action}; a reviews the plan ({count})"
             if is_staged
             else f"{name} is no longer staged"
         )

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+import msgspec
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
@@ -10,6 +11,9 @@ from donkeytui.events import OutputLine, Report, StageAdvanced, StageFinished, S
 from donkeytui.install.plan import InstallPlan
 from donkeytui.operations.apply import InstallReport, apply_plan
 from donkeytui.operations.changes import plan_changes
+from donkeytui.operations.resolving import Refusal
+from donkeytui.operations.undo import apply_undo, plan_undo
+from donkeytui.resolution.ways_out import WayOut
 from donkeytui.tui.lines import plan as lines
 from donkeytui.tui.messages import (
     BasketChanged,
@@ -49,6 +53,7 @@ class PlanSection(Vertical):
         Binding("X", "discard", "discard", id="plan.discard"),
         Binding("r", "plan_again", "plan again", show=False, id="plan.again"),
         Binding("F", "force", "force", id="plan.force"),
+        Binding("Z", "undo", "undo", id="plan.undo"),
     ]
 
     def __init__(self, state: AppState, *, id: str) -> None:
@@ -62,6 +67,7 @@ class PlanSection(Vertical):
         self._progress = ""
         self._planned_revision = -1
         self._is_forced = False
+        self._is_undoing = False
 
     def compose(self) -> ComposeResult:
         yield OneLine(id="plan-head")
@@ -93,8 +99,12 @@ class PlanSection(Vertical):
         del parameters
         if action == "force":
             return self._mode == "failed" and self._can_force()
-        if action in ("apply", "drop"):
+        if action == "apply":
             return self._mode == "ready"
+        if action == "drop":
+            return self._mode == "ready" and not self._is_undoing
+        if action == "undo":
+            return self._mode not in ("solving", "applying")
         if action == "discard":
             return bool(len(self._state.basket)) and self._mode != "applying"
         return True
@@ -104,13 +114,25 @@ class PlanSection(Vertical):
         if plan is None or self._mode != "ready":
             return
         session = self._state.session
+        apply = apply_undo if plan.undoes else apply_plan
 
         async def operation(report: Report) -> InstallReport:
-            return await apply_plan(session, plan, runs_npm=True, report=report)
+            return await apply(session, plan, runs_npm=True, report=report)
 
         if self._runner.start("apply", operation):
             self._mode, self._progress = "applying", "starting"
             self._draw()
+
+    def action_undo(self) -> None:
+        """The way back behind the last change, as a plan to be looked at."""
+        session, is_forced = self._state.session, self._is_forced
+
+        async def operation(report: Report) -> InstallPlan:
+            return await plan_undo(session, is_forced=is_forced, report=report)
+
+        self._is_undoing, self._mode = True, "solving"
+        self._runner.start("plan", operation, is_exclusive=True)
+        self._draw()
 
     def action_drop(self) -> None:
         name = self.query_one("#plan-list", LineList).key
@@ -130,7 +152,10 @@ class PlanSection(Vertical):
 
     def action_force(self) -> None:
         self._is_forced = True
-        self._make_plan()
+        if self._is_undoing:
+            self.action_undo()
+        else:
+            self._make_plan()
 
     def cancel(self) -> bool:
         """Asks what runs to stop; a commit under way ends first. True when there was something to stop."""
@@ -191,12 +216,15 @@ class PlanSection(Vertical):
 
     def on_line_list_chosen(self, message: LineList.Chosen) -> None:
         message.stop()
+        if self._mode == "failed":
+            self._take_way(message.key)
+            return
         self.screen.set_focus(self.query_one("#plan-detail", LineReader))
 
     def _make_plan(self) -> None:
         basket, session = self._state.basket, self._state.session
         self._planned_revision = basket.revision
-        self._report = None
+        self._report, self._is_undoing = None, False
         if not len(basket):
             self._runner.cancel("plan")
             self._plan, self._problem, self._mode = None, None, "empty"
@@ -212,20 +240,30 @@ class PlanSection(Vertical):
         self._draw()
 
     def _can_force(self) -> bool:
-        codes = ("plugin-edited", "folder-taken", "plugin-needed")
+        codes = ("plugin-edited", "folder-taken", "file-taken", "plugin-needed", "undo-blocked")
         return self._problem is not None and self._problem.code in codes
 
+    def _ways_out(self) -> tuple[WayOut, ...]:
+        """Of the conflict that is shown."""
+        if self._mode != "failed" or self._problem is None or "ways_out" not in self._problem.extra:
+            return ()
+        return msgspec.convert(self._problem.extra, type=Refusal).ways_out
+
+    def _take_way(self, key: str) -> None:
+        way = self._ways_out()[int(key)]
+        if self._state.basket.take(way):
+            self._make_plan()
+        else:
+            self.post_message(StatusChanged("that is not for a plan: the hint has the command"))
+
     def _keys(self) -> list[str]:
-        if self._plan is None:
-            return []
-        return [
-            *(step.name for step in self._plan.changes),
-            *(f"file:{edit.path}" for edit in self._plan.edits),
-        ]
+        if self._mode == "failed":
+            return [str(number) for number in range(len(self._ways_out()))]
+        return lines.plan_keys(self._plan) if self._plan is not None else []
 
     def _draw(self) -> None:
         rows = self.query_one("#plan-list", LineList)
-        rows.display = self._mode in ("ready", "solving", "applying") and bool(self._keys())
+        rows.display = self._mode in ("ready", "solving", "applying", "failed") and bool(self._keys())
         self.query_one("#plan-panes").set_class(rows.display, "-steps")
         rows.show_rows(self._keys(), self._row_line)
         self.query_one("#plan-head", OneLine).show(self._head_line)
@@ -240,6 +278,8 @@ class PlanSection(Vertical):
         self.query_one("#plan-detail", LineReader).show_text(self._detail_lines)
 
     def _row_line(self, index: int, width: int) -> Line:
+        if self._mode == "failed":
+            return lines.way_line(self._ways_out()[index].text, width)
         assert self._plan is not None
         return lines.plan_rows(self._plan, width)[index]
 
@@ -249,7 +289,10 @@ class PlanSection(Vertical):
         if self._mode == "solving":
             return (span(" making the plan…", "dim"),)
         if self._mode == "ready" and self._plan is not None:
-            return (*lines.totals_line(self._plan), span(" · A applies it", "accent"))
+            lead = span(f" {self._plan.title} ·", "warn") if self._plan.undoes else span("")
+            return (lead, *lines.totals_line(self._plan), span(" · A applies it", "accent"))
+        if self._ways_out():
+            return (span(" ways out of the conflict · enter plans one", "accent"),)
         return EMPTY
 
     def _detail_lines(self, width: int) -> list[Line]:
