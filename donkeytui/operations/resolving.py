@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from donkeytui.events import Notice, Report, StageFinished, StageStarted
 from donkeytui.install.engines import read_engines
@@ -21,9 +21,11 @@ from donkeytui.resolution.universe import Universe
 from donkeytui.resolution.ways_out import WayOut, ways_out
 from donkeytui.session import Session
 from registry_server.contract.problems import ProblemError
+from registry_server.contract.ranges import parse_range
 from registry_server.contract.versions import Version, parse_version
 
 BUDGET_SECONDS = 20.0
+EXPLAIN_SECONDS = 3.0
 WAYS_OUT_SECONDS = 1.0
 
 
@@ -42,6 +44,8 @@ class Question(Struct, frozen=True, kw_only=True):
     """Requirements as they were typed."""
     updates: tuple[str, ...] = ()
     package_manager: str = "bun"
+    is_pruning: bool = False
+    """Locked plugins that nobody asks for and nothing needs are left out of the answer."""
 
 
 class Refusal(Struct, frozen=True, kw_only=True):
@@ -115,13 +119,30 @@ def _resolve(
     answer = solve(request, universe, keep_going=_budget(session, BUDGET_SECONDS, is_cancelled))
     match answer:
         case Resolved():
-            return answer
+            wishes = () if question.is_pruning else _loose(question, answer)
+            if not wishes:
+                return answer
+            request = structs.replace(request, wishes=(*request.wishes, *wishes))
+            more = solve(request, universe, keep_going=_budget(session, BUDGET_SECONDS, is_cancelled))
+            return more if isinstance(more, Resolved) else answer
         case Unsolvable():
-            conflict = explain(answer)
+            conflict = explain(answer, keep_going=_budget(session, EXPLAIN_SECONDS, is_cancelled))
             keep_going = _budget(session, WAYS_OUT_SECONDS, is_cancelled)
             raise _refused(question, conflict, ways_out(request, universe, conflict, keep_going=keep_going))
         case GaveUp():
             raise _gave_up(answer)
+
+
+def _loose(question: Question, answer: Resolved) -> tuple[Wish, ...]:
+    """For what nobody asks for and nothing needs: it stays where it is, unless an update names it.
+
+    Wished for only when all else is settled: what is left behind forbids nothing.
+    """
+    return tuple(
+        Wish(name=name, range=parse_range("*" if name in question.updates else version), source="lockfile")
+        for name, version in question.lockfile.versions.items()
+        if name not in answer.pins
+    )
 
 
 def _budget(session: Session, seconds: float, is_cancelled: threading.Event) -> Callable[[], bool]:

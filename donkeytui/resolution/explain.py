@@ -18,6 +18,7 @@ from donkeytui.resolution.request import KeepGoing, Request, Wish, always
 from donkeytui.resolution.sentences import Teller
 from donkeytui.resolution.solver import Unsolvable
 from donkeytui.resolution.universe import Universe
+from donkeytui.resolution.wording import requirement
 
 FACTS_MAX = 12
 FACTS_AT_END = 4
@@ -83,11 +84,9 @@ def _fewest_facts(unsolvable: Unsolvable, core: list[Wish], keep_going: KeepGoin
 
 
 def _title(core: list[Wish]) -> str:
-    wanted = list(
-        dict.fromkeys(
-            f"`{wish.name}`" if wish.range.is_any else f"`{wish.name} {wish.range.text}`" for wish in core
-        )
-    )
+    texts = ("*" if wish.range.is_any else wish.range.text for wish in core)
+    named = (f"`{requirement(wish.name, text)}`" for wish, text in zip(core, texts, strict=True))
+    wanted = list(dict.fromkeys(named))
     if len(wanted) == 1:
         return f"{wanted[0]} cannot be installed here"
     return f"{', '.join(wanted[:-1])} and {wanted[-1]} do not fit together"

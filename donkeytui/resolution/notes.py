@@ -12,6 +12,7 @@ from donkeytui.resolution.clauses import Clause
 from donkeytui.resolution.request import Note, NoteKind, Request
 from donkeytui.resolution.rules import ENGINE_NAMES, Rules
 from donkeytui.resolution.universe import Candidate, Plugin, Universe
+from donkeytui.resolution.wording import shown_range
 from registry_server.contract.ranges import Range
 
 HOURS_TOLD_MAX = 48
@@ -106,7 +107,7 @@ def _detail(clause: Clause, release: Candidate, request: Request) -> str:
             return f"is {_age(release.published, request)} old"
         case _:
             what = ENGINE_NAMES[clause.cause]
-            return f"needs {what} {clause.range_text}, and this project has {clause.source}"
+            return f"needs {what} {shown_range(clause.range_text)}, and this project has {clause.source}"
 
 
 def _age(published: datetime, request: Request) -> str:

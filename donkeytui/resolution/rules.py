@@ -90,22 +90,19 @@ class Rules:
         return (pinned, stable & mature, good & mature, stable, good, plugin.full & ~NOT_INSTALLED)
 
     def best(self, plugin: Plugin, known: int) -> int:
-        """The release to try first among the `known` ones."""
-        for welcome in self.preferences(plugin):
-            mask = known & welcome
-            if mask:
-                return mask & -mask if self.is_lowest else 1 << (mask.bit_length() - 1)
-        return NOT_INSTALLED
+        """The release to try first among the `known` ones; there must be one."""
+        mask = next(mask for welcome in self.preferences(plugin) if (mask := known & welcome))
+        return mask & -mask if self.is_lowest else 1 << (mask.bit_length() - 1)
 
     def at_least_as_welcome(self, plugin: Plugin, chosen: int) -> int:
         """The releases that would be no worse than the chosen one."""
+        beyond = (chosen << 1) - 1 if self.is_lowest else ~(chosen - 1)
         found = 0
         for welcome in self.preferences(plugin):
             if chosen & welcome:
-                beyond = (chosen << 1) - 1 if self.is_lowest else ~(chosen - 1)
-                return found | welcome & beyond
+                break
             found |= welcome
-        return found
+        return found | welcome & beyond
 
 
 def _misfits(plugin: Plugin, environment: Environment) -> Iterator[Clause]:

@@ -254,9 +254,8 @@ class Search:
         return learned
 
     def _go_back(self, level: int) -> None:
-        if level < self.trail.level:
-            self.trail.go_back(level)
-            self.order.go_back(level)
+        self.trail.go_back(level)
+        self.order.go_back(level)
         # What the edges opened above that level say holds below it too.
         while self._opened and self._opened[-1][0] > level:
             self._queue.append(self._opened.pop()[1])

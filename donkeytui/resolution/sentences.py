@@ -6,9 +6,9 @@ from donkeytui.resolution.facts import Fact
 from donkeytui.resolution.request import Request
 from donkeytui.resolution.rules import ENGINE_NAMES, Rules
 from donkeytui.resolution.universe import Plugin, Universe
+from donkeytui.resolution.wording import requirement, shown_range, span
 from registry_server.contract.ranges import parse_range
 
-RUNS_MAX = 3
 RANGES_MAX = 3
 """A plugin whose releases ask for another in more ranges than these is told in one sentence."""
 
@@ -81,7 +81,7 @@ class Teller:
         match fact.cause:
             case "asked":
                 who = "the lockfile has" if fact.source == "lockfile" else "you asked for"
-                return f"{who} `{_wanted(fact)}`{self._what_became_of(fact)}"
+                return f"{who} `{requirement(fact.target, fact.range_text)}`{self._what_became_of(fact)}"
             case "requires":
                 return self._requirement(group)
             case "held":
@@ -98,8 +98,8 @@ class Teller:
         )
         who = f"`{fact.asker}` {self._span(asker, mask)}"
         if len(group) == 1:
-            return f"{who} needs `{_wanted(fact)}`{self._what_became_of(fact)}"
-        shown = ", ".join(f"`{one.range_text}`" for one in group[:RANGES_MAX])
+            return f"{who} needs `{requirement(fact.target, fact.range_text)}`{self._what_became_of(fact)}"
+        shown = ", ".join(f"`{shown_range(one.range_text)}`" for one in group[:RANGES_MAX])
         more = len(group) - RANGES_MAX
         return f"{who} needs `{fact.target}` in one of {len(group)} ranges: {shown} and {more} more"
 
@@ -109,13 +109,13 @@ class Teller:
         if not plugin.is_known:
             return ", which the registry does not have"
         if self._is_all_withdrawn(fact):
-            withdrawn = _span(plugin, self._mask(fact))
+            withdrawn = span(plugin, self._mask(fact))
             return f", but every release in that range was withdrawn by its author ({withdrawn})"
         if self._mask(fact):
             return ""
         early = plugin.prereleases_of(parse_range(fact.range_text))
         if early:
-            return f", which exists only as a prerelease: {_span(plugin, early)}"
+            return f", which exists only as a prerelease: {span(plugin, early)}"
         usable = plugin.full & ~1 & ~plugin.yanked
         stable = usable & ~plugin.prereleases or usable
         newest = f"the newest is {plugin.chosen(stable).version.text}" if stable else "it has none"
@@ -137,7 +137,9 @@ class Teller:
                 return f"{name} {self._cool_down(plugin, mask)}"
             case _:
                 what = ENGINE_NAMES[fact.cause]
-                return f"{name} needs {what} {fact.range_text}, and this project has {fact.source}"
+                return (
+                    f"{name} needs {what} {shown_range(fact.range_text)}, and this project has {fact.source}"
+                )
 
     def _cool_down(self, plugin: Plugin, mask: int) -> str:
         wait = timedelta(hours=self._request.cool_down_hours)
@@ -154,7 +156,7 @@ class Teller:
 
     def _span(self, plugin: Plugin, mask: int) -> str:
         """The releases in `mask` that matter."""
-        return _span(plugin, mask & self._accepted.get(plugin.name, mask) or mask)
+        return span(plugin, mask & self._accepted.get(plugin.name, mask) or mask)
 
 
 def _gathered(facts: list[Fact]) -> list[list[Fact]]:
@@ -171,24 +173,3 @@ def _gathered(facts: list[Fact]) -> list[list[Fact]]:
         elif many[edge][0] is fact:
             groups.append(many[edge])
     return groups
-
-
-def _wanted(fact: Fact) -> str:
-    return fact.target if fact.range_text in ("", "*") else f"{fact.target} {fact.range_text}"
-
-
-def _span(plugin: Plugin, mask: int) -> str:
-    """`2.0.0 to 2.4.1`, runs collapsed; at most three pieces."""
-    runs: list[list[str]] = []
-    is_open = False
-    for at, candidate in enumerate(plugin.candidates):
-        if not mask >> (at + 1) & 1:
-            is_open = False
-        elif is_open:
-            runs[-1].append(candidate.version.text)
-        else:
-            runs.append([candidate.version.text])
-            is_open = True
-    if len(runs) > RUNS_MAX:
-        return f"{runs[0][0]} to {runs[-1][-1]} (not all)"
-    return ", ".join(run[0] if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)

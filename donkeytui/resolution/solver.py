@@ -55,10 +55,6 @@ class Unsolvable(Struct, frozen=True, kw_only=True):
     plugins: dict[str, Plugin]
     """Those that were looked at, in the order they were first met."""
 
-    @property
-    def wishes(self) -> tuple[Wish, ...]:
-        return self.request.wishes
-
 
 def solve(
     request: Request,

@@ -6,7 +6,7 @@ nothing, and subset, union and complement are single int operations.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from msgspec import Struct
@@ -157,9 +157,6 @@ class Universe:
         other._loose = names
         return other
 
-    def takes_prereleases(self, name: str) -> bool:
-        return name in self._loose
-
     def mask(self, name: str, wanted: Range) -> int:
         return self.plugin_or_stand_in(name).mask(wanted, with_prereleases=name in self._loose)
 
@@ -199,10 +196,6 @@ class Universe:
                 mask = 0
             allowed[target] = allowed.get(target, mask) & mask
         return allowed
-
-
-def universe_of(documents: Mapping[str, PluginDocument]) -> Universe:
-    return Universe(documents.get)
 
 
 def make_plugin(document: PluginDocument) -> Plugin:

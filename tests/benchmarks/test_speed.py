@@ -12,7 +12,7 @@ from typing import Any
 from donkeytui.operations.search import search
 from donkeytui.operations.sync import sync
 from donkeytui.resolution.solver import Request, Resolved, Wish, solve
-from donkeytui.resolution.universe import universe_of
+from donkeytui.resolution.universe import Universe
 from registry_server.contract.ranges import parse_range
 from registry_server.operations import starter
 from registry_server.registry import open_registry
@@ -57,7 +57,7 @@ def test_resolution_of_twenty_plugins_with_twenty_releases(benchmark: Any) -> No
         )
         for i in range(20)
     }
-    universe = universe_of(documents)
+    universe = Universe(documents.get)
     request = Request(wishes=(Wish(name="p0", range=parse_range("*"), source="request"),))
 
     answer = benchmark(solve, request, universe)

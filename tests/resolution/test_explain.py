@@ -305,6 +305,20 @@ def test_detours_of_the_search_are_not_told() -> None:
     assert len(told.facts) == 2
 
 
+def test_ranges_are_told_on_one_line_and_not_at_length() -> None:
+    long = " || ".join(f"^{major}.0.0" for major in range(10, 90))
+    auth = document(
+        "auth", release("1.0.0", "users@^2.0.0\n\n||\u00a0^3.0.0"), release("2.0.0", f"users@{long}")
+    )
+    told = conflict([auth, document("users", release("1.0.0"))], "auth@*")
+
+    assert not any("\n" in fact for fact in told.facts)
+    assert "`users ^2.0.0 || ^3.0.0`" in told.facts[1]
+    assert "`users ^10.0.0 || ^11.0.0" in told.facts[2]
+    assert "…`" in told.facts[2]
+    assert all(len(fact) < 160 for fact in told.facts)
+
+
 def test_a_conflict_is_plain_data() -> None:
     told = conflict([document("auth", release("1.0.0"))], "auth@^1.0.0", "auth@^2.0.0")
 

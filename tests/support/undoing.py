@@ -87,7 +87,7 @@ def whole(root: Path) -> dict[str, tuple[Any, ...]]:
     found: dict[str, tuple[Any, ...]] = {}
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root).as_posix()
-        if name.split("/")[0] == ".donkeylabs":
+        if ".donkeylabs" in name.split("/"):
             continue
         if path.is_symlink():
             found[name] = ("link", str(path.readlink()))

@@ -34,8 +34,10 @@ class Workshop:
         return self.in_session(operation, **options)
 
     def plan(self, *install: str, settings: dict[str, Any] | None = None, **changes: Any) -> InstallPlan:
-        wanted = Changes(install=install, **changes)
-        plan: InstallPlan = self.run(lambda session: plan_changes(session, wanted), settings)
+        return self.plan_for(Changes(install=install, **changes), settings)
+
+    def plan_for(self, changes: Changes, settings: dict[str, Any] | None = None) -> InstallPlan:
+        plan: InstallPlan = self.run(lambda session: plan_changes(session, changes), settings)
         return plan
 
     def carry_out(
