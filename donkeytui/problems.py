@@ -54,9 +54,15 @@ class FileTaken(ProblemError):
 
 
 class UndoBlocked(ProblemError):
-    """What a change left has been changed again since, or nothing is left to undo."""
+    """What a change left has been changed again since."""
 
     code = "undo-blocked"
+
+
+class NothingToUndo(UndoBlocked):
+    """No change of the project is kept that was not taken back already."""
+
+    code = "nothing-to-undo"
 
 
 class LockfileOutdated(ProblemError):

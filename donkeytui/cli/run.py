@@ -72,6 +72,8 @@ def run(
         invocation.output.say("interrupted; nothing was changed that was not reported")
         return EXIT_INTERRUPTED
     except click.ClickException as error:
+        # What stands behind the fault was not read any more.
+        invocation.options["is_json"] = invocation.options.get("is_json") or "--json" in arguments
         return _show_usage(invocation, error)
     except BrokenPipeError:
         # The reader has seen enough (`| head`); Python must not complain again when it flushes.

@@ -48,7 +48,14 @@ def recover(root: Path, disk: Disk) -> bool:
                 disk.remove_folder(leftover)
         return False
     try:
-        _redo(root, read_journal(root, folder / JOURNAL), disk)
+        journal = read_journal(root, folder / JOURNAL)
+        if not (folder / journal.transaction).is_dir():
+            raise ProjectNotWritable(
+                "a change was begun, and cannot be finished: what it laid out is gone",
+                detail=f"{FOLDER}/{journal.transaction} is not there any more",
+                hint=f"take the project back from version control, then remove {FOLDER}",
+            )
+        _redo(root, journal, disk)
     except OSError as error:
         raise _unfinished(error) from error
     return True
@@ -124,7 +131,11 @@ def _lay_out(plan: InstallPlan, staged: Staged, folder: Path, disk: Disk, *, at:
     )
     after = {new.name: new.tree for new in staged.folders}
     versions = {step.name: step for step in plan.steps}
-    removed = [step.name for step in plan.steps if step.kind == "remove" and plan.basis.trees.get(step.name)]
+    removed = [
+        step.name
+        for step in plan.steps
+        if step.kind == "remove" and step.name not in after and plan.basis.trees.get(step.name)
+    ]
     return Journal(
         transaction=folder.name,
         folders=tuple(
@@ -196,7 +207,7 @@ def _check_journal(root: Path, path: Path) -> None:
         raise ProjectNotWritable(
             "this change is refused: once interrupted, it could not be finished",
             detail=error.problem.detail,
-            hint="nothing was changed; give the plugins folder a plain name, or change fewer plugins at once",
+            hint="nothing was changed; change fewer plugins at once",
         ) from error
 
 

@@ -143,7 +143,7 @@ class PlanOptions(Struct, frozen=True, kw_only=True):
     is_forced: bool = False
     """Also over local edits, and over what the lockfile does not know."""
     afresh: frozenset[str] | None = None
-    """Forced, those with local edits that are installed again though they stay at their release; None: all."""
+    """Forced, those with local edits that are installed again though they stay where they are; None: all."""
     merges: tuple[PluginMerge, ...] = ()
     entry: Edit | None = None
     """The server entry with plugins registered or taken out."""

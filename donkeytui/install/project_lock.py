@@ -52,7 +52,7 @@ def project_lock(root: Path, *, task: str = "", wait_seconds: float = WAIT_SECON
         raise not_writable(error, folder) from error
     try:
         with suppress(OSError):
-            (folder / HOLDER).write_bytes(msgspec.json.encode(_Holder(process=os.getpid(), task=clean(task))))
+            _write_holder(folder, _Holder(process=os.getpid(), task=clean(task)))
         yield
     finally:
         with suppress(OSError):
@@ -68,8 +68,17 @@ def not_writable(error: OSError, place: Path) -> ProjectNotWritable:
     )
 
 
+def _write_holder(folder: Path, holder: _Holder) -> None:
+    """A file of our own, whatever lay there: opening a pipe would wait for ever."""
+    (folder / HOLDER).unlink(missing_ok=True)
+    with (folder / HOLDER).open("xb") as file:
+        file.write(msgspec.json.encode(holder))
+
+
 def _holder(folder: Path) -> str:
     """Who has it, as far as it said so."""
+    if not (folder / HOLDER).is_file():
+        return "it did not say who it is"
     try:
         with (folder / HOLDER).open("rb") as file:
             said = msgspec.json.decode(file.read(HOLDER_MAX_BYTES), type=_Holder)

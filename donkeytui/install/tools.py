@@ -44,8 +44,12 @@ def package_manager(root: Path) -> str:
 
 
 def find_tool(name: str, environment: Mapping[str, str]) -> str | None:
-    """Its path, or None where it is not installed."""
-    return shutil.which(name, path=environment.get("PATH", ""))
+    """Its path, or None where it is not installed.
+
+    Only absolute folders of the PATH count: others lead into the project, which may be a stranger's.
+    """
+    folders = environment.get("PATH", "").split(os.pathsep)
+    return shutil.which(name, path=os.pathsep.join(filter(os.path.isabs, folders)))
 
 
 async def run(
@@ -58,8 +62,8 @@ async def run(
 ) -> Finished:
     """Runs a program to its end; both of its streams come line by line, cleaned and cut.
 
-    It is killed after `seconds`, and when the caller is cancelled. Raises `OSError` when it cannot
-    be started.
+    It is killed after `seconds`, and when the caller is cancelled, with all that it started. Raises
+    `OSError` when it cannot be started.
     """
     process = await asyncio.create_subprocess_exec(
         *arguments,
@@ -71,15 +75,18 @@ async def run(
         start_new_session=True,
     )
     assert process.stdout is not None
+    finished: Finished | None = None
     try:
         async with asyncio.timeout(seconds):
             await _tell(process.stdout, on_line)
-            return Finished(status=await process.wait())
+            finished = Finished(status=await process.wait())
+            return finished
     except TimeoutError:
         return Finished(status=-9, is_too_slow=True)
     finally:
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
+        if finished is None:
+            # The program may have ended long ago; whoever keeps its output open is of its group.
+            with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
 

@@ -49,6 +49,8 @@ class NextSteps(Struct, frozen=True, kw_only=True):
 
 class InstallReport(Struct, frozen=True, kw_only=True):
     root: str
+    undid: int = 0
+    """The number of the change that was taken back."""
     changes: tuple[Step, ...]
     next_steps: NextSteps
     notices: tuple[Notice, ...] = ()

@@ -36,7 +36,7 @@ from donkeytui.project.merge import Side
 from donkeytui.project.snapshot import ProjectSnapshot, read_copy
 from donkeytui.resolution.request import PROJECT, Mode, Resolved, Wish
 from donkeytui.session import Session
-from registry_server.contract.problems import RegistryBusy
+from registry_server.contract.problems import InvalidRange, RegistryBusy
 from registry_server.contract.ranges import Requirement, exact_version, parse_range, parse_requirement
 from registry_server.contract.versions import parse_version
 from registry_server.contract.wire import Release
@@ -107,26 +107,28 @@ async def plan_changes(session: Session, changes: Changes, report: Report = sile
     `ResolutionFailed` with the derivation, `PluginEdited`, `FolderTaken`, `FileTaken`,
     `LockfileOutdated`, or what opening the project and reading the registry raise.
     """
-    requirements = {r.name: r for r in (parse_requirement(text) for text in changes.install)}
+    requirements = _requirements(changes.install)
     snapshot = await open_project(session, report)
     lockfile = snapshot.lockfile
     check_installed(lockfile, (*changes.uninstall, *changes.update, *changes.pin, *changes.unpin))
-    removed, orphans = _removed(lockfile, changes)
-    left = structs.replace(lockfile, plugins={n: p for n, p in lockfile.plugins.items() if n not in removed})
-    left = _with_pins(left, changes)
+    left = _with_pins(_without(lockfile, changes.uninstall), changes)
+    pruned = _unneeded(left.plugins) if changes.with_orphans else set()
+    if not changes.is_forced:
+        # What goes along needs nothing: plugins of a circle need each other.
+        _check_not_needed(lockfile, set(changes.uninstall), along=pruned)
+    rest = _without(left, pruned)
     notices: list[Notice] = []
-    if changes.is_frozen or (not changes.is_moving and (removed or _is_complete(left))):
-        _check_frozen(left, changes)
-        if not (removed or changes.is_frozen or changes.pin or changes.unpin):
-            await _catch_up(session, left, report)
-        goal = {name: _kept(session, left, name) for name in left.plugins}
+    if changes.is_frozen or (not changes.is_moving and (changes.uninstall or _is_complete(rest))):
+        _check_frozen(rest, changes)
+        is_fewer = len(rest.plugins) < len(lockfile.plugins)
+        if not (is_fewer or changes.is_frozen or changes.pin or changes.unpin):
+            await _catch_up(session, rest, report)
+        goal = {name: _kept(session, rest, name) for name in rest.plugins}
     else:
         await refresh_if_stale(session, report)
         goal, notices = await _solved(session, snapshot, left, changes, requirements, report)
-        if changes.with_orphans:
-            goal, orphans = _without_orphans(goal), set()
-    if kept := orphans - removed:
-        notices.append(_about_orphans(sorted(kept)))
+    if orphans := _unneeded(goal) - _unneeded(lockfile.plugins):
+        notices.append(_about_orphans(sorted(orphans)))
     plan = await _plan(session, snapshot, goal, changes, notices)
     return _as_locked(snapshot, plan, changes) if changes.is_locked or changes.is_frozen else plan
 
@@ -187,6 +189,7 @@ async def _solved(
         asked=changes.install,
         updates=changes.update,
         package_manager=package_manager(snapshot.root),
+        is_pruning=changes.with_orphans,
     )
     resolved = await resolve(session, question, report)
     goal = _goal(session, left, resolved, requirements)
@@ -200,14 +203,22 @@ def _mode(changes: Changes) -> Mode:
     return "newest" if changes.is_update_of_all else "keep"
 
 
-def _removed(lockfile: Lockfile, changes: Changes) -> tuple[set[str], set[str]]:
-    """What goes, and what nothing needs any more once it is gone."""
-    removed = set(changes.uninstall)
-    orphans = _orphans(lockfile, removed) if removed or changes.with_orphans else set()
-    if not changes.is_forced:
-        # What goes along needs nothing: plugins of a circle need each other.
-        _check_not_needed(lockfile, removed, along=orphans if changes.with_orphans else set())
-    return (removed | orphans if changes.with_orphans else removed), orphans
+def _requirements(asked: Iterable[str]) -> dict[str, Requirement]:
+    """Raises `InvalidRange` where two ranges are given for one plugin, besides what parsing raises."""
+    requirements: dict[str, Requirement] = {}
+    for requirement in map(parse_requirement, asked):
+        other = requirements.setdefault(requirement.name, requirement)
+        if other != requirement:
+            raise InvalidRange(
+                f"`{requirement.name}` is asked for twice",
+                detail=f"as `{other.range.text}` and as `{requirement.range.text}`",
+                hint="name it once",
+            )
+    return requirements
+
+
+def _without(lockfile: Lockfile, names: Collection[str]) -> Lockfile:
+    return structs.replace(lockfile, plugins={n: p for n, p in lockfile.plugins.items() if n not in names})
 
 
 def _with_pins(lockfile: Lockfile, changes: Changes) -> Lockfile:
@@ -226,15 +237,12 @@ def _wishes(
 ) -> tuple[Wish, ...]:
     """What is asked for now, first, then what the lockfile says was asked for before.
 
-    What nobody asks for and nothing needs stays too: only `--prune` takes it. Ranges of `beyond`
-    do not count.
+    Ranges of `beyond` do not count.
     """
     wishes = {name: Wish(name=name, range=r.range, source="request") for name, r in requirements.items()}
     for name, plugin in lockfile.plugins.items():
-        is_loose = plugin.range is None and not lockfile.dependents(name)
-        text = plugin.version if is_loose else plugin.range
-        if text is not None and (name not in wishes or wishes[name].range.is_any):
-            wanted = parse_range("*" if name in beyond else text)
+        if plugin.range is not None and (name not in wishes or wishes[name].range.is_any):
+            wanted = parse_range("*" if name in beyond else plugin.range)
             wishes[name] = Wish(name=name, range=wanted, source="lockfile")
     return tuple(wishes.values())
 
@@ -291,16 +299,23 @@ def _goal(
         locked = lockfile.plugins.get(name)
         if locked is not None and locked.version == release.version:
             check_same_bytes(name, locked, release)
+        range_ = _saved_range(locked, named.get(name), release)
         goal[name] = Wanted(
             release=release,
-            range=_saved_range(locked, named.get(name), release),
-            why=tuple(YOU if asker == PROJECT else asker for asker, _ in resolved.why[name]),
+            range=range_,
+            why=_askers(resolved, name, is_asked=range_ is not None),
             resolved=address_of(session, name, release),
-            dependencies={wanted: range_.text for wanted, range_ in candidate.requires},
+            dependencies={wanted: of.text for wanted, of in candidate.requires},
             before=releases.get(locked.version) if locked else None,
             pinned=locked is not None and locked.pinned,
         )
     return goal
+
+
+def _askers(resolved: Resolved, name: str, *, is_asked: bool) -> tuple[str, ...]:
+    """What is kept though nothing needs it is asked for by nobody."""
+    askers = (asker for asker, _ in resolved.why[name] if is_asked or asker != PROJECT)
+    return tuple(YOU if asker == PROJECT else asker for asker in askers)
 
 
 def _saved_range(locked: LockedPlugin | None, named: Requirement | None, release: Release) -> str | None:
@@ -331,32 +346,16 @@ def _check_not_needed(lockfile: Lockfile, removed: set[str], *, along: set[str])
             )
 
 
-def _orphans(lockfile: Lockfile, removed: set[str]) -> set[str]:
-    """What nobody asked for and, once `removed` is gone, nothing needs."""
-    needs = {
-        name: (plugin.range is not None, frozenset(plugin.dependencies))
-        for name, plugin in lockfile.plugins.items()
-        if name not in removed
-    }
-    return _unneeded(needs)
-
-
-def _without_orphans(goal: Mapping[str, Wanted]) -> dict[str, Wanted]:
-    needs = {name: (goal_.range is not None, frozenset(goal_.dependencies)) for name, goal_ in goal.items()}
-    unneeded = _unneeded(needs)
-    return {name: wanted for name, wanted in goal.items() if name not in unneeded}
-
-
-def _unneeded(needs: Mapping[str, tuple[bool, Collection[str]]]) -> set[str]:
-    """`needs`: name -> (asked for by the user?, what it needs). What no asked one leads to."""
-    waiting = [name for name, (is_asked, _) in needs.items() if is_asked]
+def _unneeded(plugins: Mapping[str, LockedPlugin] | Mapping[str, Wanted]) -> set[str]:
+    """What nobody asked for and nothing leads to that somebody asked for."""
+    waiting = [name for name, plugin in plugins.items() if plugin.range is not None]
     reached = set(waiting)
     while waiting:
-        for name in needs[waiting.pop()][1]:
-            if name in needs and name not in reached:
+        for name in plugins[waiting.pop()].dependencies:
+            if name in plugins and name not in reached:
                 reached.add(name)
                 waiting.append(name)
-    return set(needs) - reached
+    return set(plugins) - reached
 
 
 def _about_orphans(orphans: list[str]) -> Notice:
@@ -372,9 +371,15 @@ def _about_pin(name: str) -> Notice:
 
 
 def _check_frozen(lockfile: Lockfile, changes: Changes) -> None:
-    if changes.is_frozen and (changes.is_moving or not _is_complete(lockfile)):
+    if changes.is_frozen and changes.is_moving:
         raise LockfileOutdated(
-            f"{LOCKFILE_NAME} does not hold everything that is asked for",
+            f"--frozen installs what {LOCKFILE_NAME} says, and nothing can be asked for besides",
+            detail=f"`{changes.title}` would have to be solved",
+            hint="donkeytui install --frozen, or leave out --frozen",
+        )
+    if changes.is_frozen and not _is_complete(lockfile):
+        raise LockfileOutdated(
+            f"{LOCKFILE_NAME} does not hold everything that is needed",
             detail="--frozen installs what it says, and solves nothing",
             hint="donkeytui install without --frozen, and commit the lockfile",
         )

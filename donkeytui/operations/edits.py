@@ -70,7 +70,7 @@ async def diff(
     check_installed(snapshot.lockfile, names)
     edited = snapshot.edited()
     found: list[FileDiff] = []
-    for name in names or tuple(edited):
+    for name in dict.fromkeys(names or edited):
         if name in edited:
             found += await _diff_of(session, snapshot, name)
     return tuple(found)

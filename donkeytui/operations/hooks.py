@@ -4,7 +4,10 @@ An approval binds plugin, version and the command's text, and lies in the user's
 project cannot bring one. Commands come from packages that match the lockfile, never from a catalogue.
 """
 
+import os
 import shlex
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -43,7 +46,7 @@ async def list_hooks(
     check_installed(snapshot.lockfile, names)
     approved = await session.in_thread(_read, _store(session))
     found: list[HookState] = []
-    for name in names or tuple(snapshot.lockfile.plugins):
+    for name in dict.fromkeys(names or snapshot.lockfile.plugins):
         command = (await pristine(session, snapshot, name)).contents.postinstall
         if command:
             version = snapshot.lockfile.plugins[name].version
@@ -59,12 +62,20 @@ async def approve_hook(session: Session, hook: Hook) -> None:
         await session.in_thread(_write, _store(session), (*approved, hook))
 
 
-async def run_hook(session: Session, hook: Hook, report: Report = silent) -> None:
-    """In the project's folder, without a shell, without input, for five minutes at most.
+async def run_hook(
+    session: Session, hook: Hook, report: Report = silent, *, seconds: float = TIME_LIMIT_SECONDS
+) -> None:
+    """In the project's folder, without a shell, without input, for `seconds` at most.
 
-    Raises `HookRefused` when it is not approved, cannot be started, or fails.
+    Raises `HookRefused` when it is not approved, not of an installed release, cannot be started, or fails.
     """
-    root = (await open_project(session, report)).root
+    snapshot = await open_project(session, report)
+    root = snapshot.root
+    if snapshot.lockfile.versions.get(hook.plugin) != hook.version:
+        raise HookRefused(
+            f"`{hook.plugin}` {hook.version} is not what this project has installed",
+            hint=f"donkeytui hooks {hook.plugin} shows what it has",
+        )
     if hook not in await session.in_thread(_read, _store(session)):
         raise HookRefused(
             f"the hook of `{hook.plugin}` {hook.version} is not approved",
@@ -73,7 +84,7 @@ async def run_hook(session: Session, hook: Hook, report: Report = silent) -> Non
         )
     environment = {k: v for k, v in session.settings.environment.items() if k in PASSED_ON}
     arguments = _arguments(hook)
-    path = find_tool(arguments[0], environment)
+    path = _program(root, arguments[0], environment)
     if path is None:
         raise HookRefused(
             f"the hook of `{hook.plugin}` needs `{clean(arguments[0], 80)}`, which is not installed here",
@@ -86,7 +97,7 @@ async def run_hook(session: Session, hook: Hook, report: Report = silent) -> Non
             root,
             environment,
             lambda line: report(OutputLine(stage="hook", text=line)),
-            seconds=TIME_LIMIT_SECONDS,
+            seconds=seconds,
         )
     except OSError as error:
         raise HookRefused(
@@ -95,7 +106,9 @@ async def run_hook(session: Session, hook: Hook, report: Report = silent) -> Non
     finally:
         report(StageFinished(stage="hook"))
     if finished.status != 0:
-        ending = "was stopped after five minutes" if finished.is_too_slow else f"ended with {finished.status}"
+        ending = f"ended with {finished.status}"
+        if finished.is_too_slow:
+            ending = f"was stopped after {seconds / 60:g} minutes"
         raise HookRefused(
             f"the hook of `{hook.plugin}` {ending}",
             detail=clean(hook.command, 1000),
@@ -103,8 +116,18 @@ async def run_hook(session: Session, hook: Hook, report: Report = silent) -> Non
         )
 
 
+def _program(root: Path, name: str, environment: Mapping[str, str]) -> str | None:
+    """A path is one in the project, wherever the user stands."""
+    if "/" not in name:
+        return find_tool(name, environment)
+    place = root / name
+    return str(place) if place.is_file() and os.access(place, os.X_OK) else None
+
+
 def _arguments(hook: Hook) -> list[str]:
     try:
+        if "\0" in hook.command:
+            raise ValueError("it holds a NUL")
         arguments = shlex.split(hook.command)
     except ValueError as error:
         raise HookRefused(
@@ -129,15 +152,17 @@ def _read(store: Path) -> tuple[Hook, ...]:
 
 
 def _write(store: Path, approved: tuple[Hook, ...]) -> None:
+    temporary = store.with_suffix(".new")
     try:
         store.parent.mkdir(parents=True, exist_ok=True)
-        temporary = store.with_suffix(".new")
         temporary.write_bytes(
             msgspec.json.format(msgspec.json.encode(_Approvals(approved=approved)), indent=2)
         )
         temporary.chmod(0o600)
         temporary.replace(store)
     except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
         raise HookRefused(
             "the approval cannot be kept",
             detail=f"{error.strerror}: {store}",

@@ -1,6 +1,6 @@
 """What is in this project: every plugin with its release, why it is here, and what is wrong or newer."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from msgspec import Struct
 
@@ -58,26 +58,19 @@ class InstalledList(Struct, frozen=True, kw_only=True):
     """Plugins in the folder that were not installed by us; never touched."""
 
     def tree(self) -> tuple[TreeRow, ...]:
-        """Roots are what the user asked for, and what nothing needs; each plugin's needs come once."""
+        """Roots are what the user asked for, and what nothing needs; each plugin's needs come once.
+
+        A circle that nothing leads to has its first plugin for a root.
+        """
         plugins = {plugin.name: plugin for plugin in self.plugins}
         roots = [p for p in self.plugins if p.range is not None or not p.needed_by]
-        waiting: list[tuple[InstalledPlugin, str, tuple[bool, ...]]] = [
-            (plugin, plugin.range or "", ()) for plugin in reversed(roots)
-        ]
         rows: list[TreeRow] = []
         shown: set[str] = set()
-        while waiting:
-            plugin, wanted, is_last = waiting.pop()
-            is_again = plugin.name in shown and bool(plugin.needs)
-            rows.append(
-                TreeRow(
-                    name=plugin.name, version=plugin.version, range=wanted, is_last=is_last, is_again=is_again
-                )
-            )
-            below = [] if is_again else [(plugins[n], r) for n, r in plugin.needs.items() if n in plugins]
-            shown.add(plugin.name)
-            for number, (needed, range_) in reversed(list(enumerate(below, 1))):
-                waiting.append((needed, range_, (*is_last, number == len(below))))
+        for root in roots:
+            _grow(rows, shown, plugins, root)
+        for plugin in self.plugins:
+            if plugin.name not in shown:
+                _grow(rows, shown, plugins, plugin)
         return tuple(rows)
 
 
@@ -156,3 +149,22 @@ def _newest_in(locked: LockedPlugin, ranges: Collection[str], usable: Collection
     best = max_satisfying(fitting, wanted[0]) if wanted else None
     is_newer = best is not None and best > parse_version(locked.version)
     return best.text if best and is_newer else locked.version
+
+
+def _grow(
+    rows: list[TreeRow], shown: set[str], plugins: Mapping[str, InstalledPlugin], root: InstalledPlugin
+) -> None:
+    """Adds the rows of `root` and of what it needs."""
+    waiting: list[tuple[InstalledPlugin, str, tuple[bool, ...]]] = [(root, root.range or "", ())]
+    while waiting:
+        plugin, wanted, is_last = waiting.pop()
+        is_again = plugin.name in shown and bool(plugin.needs)
+        rows.append(
+            TreeRow(
+                name=plugin.name, version=plugin.version, range=wanted, is_last=is_last, is_again=is_again
+            )
+        )
+        below = [] if is_again else [(plugins[n], r) for n, r in plugin.needs.items() if n in plugins]
+        shown.add(plugin.name)
+        for number, (needed, range_) in reversed(list(enumerate(below, 1))):
+            waiting.append((needed, range_, (*is_last, number == len(below))))

@@ -175,14 +175,13 @@ def _command(way: WayOut, question: Question) -> str:
             return f"donkeytui uninstall {way.name} --prune{again and f' && {again}'}"
         case "unpin":
             return f"donkeytui unpin {way.name}{again and f' && {again}'}"
-        case "update":
-            return f"donkeytui update {way.name}{again and f' && {again}'}"
         case "younger":
             return f"{again or f'donkeytui install {way.name}'} --no-cool-down"
         case "framework":
             return f"{question.package_manager} add {shlex.quote(way.requirement)}{again and f' && {again}'}"
         case "other-range" | "prerelease" | "deprecated-exact":
-            return _again(question, {way.name: way.requirement})
+            asked = (way.requirement, *way.also)
+            return _again(question, {text.partition("@")[0]: text for text in asked})
 
 
 def _again(question: Question, instead: Mapping[str, str]) -> str:

@@ -19,7 +19,7 @@ from donkeytui.operations.apply import InstallReport, NextSteps, commit_staged, 
 from donkeytui.operations.npm import install_npm_packages
 from donkeytui.operations.project import open_project, open_root
 from donkeytui.operations.registering import installed_definitions, left_registrations, missing_registrations
-from donkeytui.problems import ProjectNotWritable, UndoBlocked
+from donkeytui.problems import NothingToUndo, ProjectNotWritable, UndoBlocked
 from donkeytui.project.lockfile import LOCKFILE_NAME, Lockfile, parse_lockfile
 from donkeytui.project.merge import merge_trees
 from donkeytui.project.snapshot import (
@@ -95,11 +95,12 @@ async def apply_undo(
     back = installed_definitions(after, [step.name for step in plan.steps if step.kind == "install"])
     return InstallReport(
         root=plan.root,
+        undid=plan.undoes,
         changes=plan.changes,
         next_steps=NextSteps(
             entry=after.entry.path,
             registrations=missing_registrations(after, back),
-            removals=left_registrations(after, gone),
+            removals=left_registrations(after, {n: d for n, d in gone.items() if n not in after.trees}),
             npm_command=npm_command(root) if touches_npm(plan) else "",
             commands=("bunx donkeylabs generate",) if plan.changes else (),
         ),
@@ -111,7 +112,7 @@ async def apply_undo(
 def _last(root: Path) -> Generation:
     generation = next((each for each in read_history(root) if each.can_be_undone), None)
     if generation is None:
-        raise UndoBlocked(
+        raise NothingToUndo(
             "there is nothing to undo in this project",
             detail="no change is kept that was not taken back already",
             hint="donkeytui history",
@@ -144,6 +145,7 @@ def _plan(snapshot: ProjectSnapshot, *, is_forced: bool) -> InstallPlan:
             detail=f"changed: {', '.join(moved_on[:8])}",
             hint="--force puts back what was there before it; what is there now is kept in .donkeylabs",
         )
+    lockfile = _lockfile_after(snapshot, edits)
     return InstallPlan(
         root=str(snapshot.root),
         plugins_root=plugins_root,
@@ -154,13 +156,13 @@ def _plan(snapshot: ProjectSnapshot, *, is_forced: bool) -> InstallPlan:
             trees={swap.name: snapshot.trees.get(swap.name, "") for swap in journal.folders},
             files={step.path: read_copy(snapshot.root, step.path) for step in files},
         ),
-        steps=tuple(_step_back(swap) for swap in journal.folders),
+        steps=tuple(_step_back(swap, lockfile) for swap in journal.folders),
         downloads=(),
         edits=tuple(edits),
         files=tuple(files),
-        lockfile=_lockfile_after(snapshot, edits),
+        lockfile=lockfile,
         npm={},
-        notices=tuple(_notices(journal, moved_on)),
+        notices=tuple(_notices(journal, moved_on, lockfile)),
     )
 
 
@@ -184,12 +186,15 @@ def _made(swap: FolderSwap) -> Step:
     )
 
 
-def _step_back(swap: FolderSwap) -> Step:
+def _step_back(swap: FolderSwap, lockfile: Lockfile) -> Step:
+    """A plugin goes also where a folder of the user's own comes back."""
+    locked = lockfile.plugins.get(swap.name) if swap.before else None
+    after = locked.version if locked else ""
     return Step(
-        kind=_kind(swap.version_after, swap.version_before, has_new=bool(swap.before)),
+        kind=_kind(swap.version_after, after, has_new=locked is not None),
         name=swap.name,
         before=swap.version_after,
-        after=swap.version_before,
+        after=after,
     )
 
 
@@ -291,11 +296,15 @@ def _lockfile_after(snapshot: ProjectSnapshot, edits: list[Edit]) -> Lockfile:
     return Lockfile() if edit.is_removed else parse_lockfile(edit.after)
 
 
-def _notices(journal: Journal, moved_on: list[str]) -> list[Notice]:
+def _notices(journal: Journal, moved_on: list[str], lockfile: Lockfile) -> list[Notice]:
     notices: list[Notice] = []
     if moved_on:
         text = f"what changed since is replaced: {', '.join(moved_on[:8])}; a copy stays in .donkeylabs"
         notices.append(Notice(severity="warning", code="changes-replaced", text=text))
+    own = [swap.place for swap in journal.folders if swap.before and swap.name not in lockfile.plugins]
+    if own:
+        text = f"your own comes back: {', '.join(own[:8])}"
+        notices.append(Notice(severity="note", code="own-back", text=text))
     if any(swap.has_new and swap.version_after != swap.version_before for swap in journal.folders):
         text = "what migrations did to the database stays"
         notices.append(Notice(severity="note", code="tables-stay", text=text))

@@ -1,20 +1,21 @@
 """What could be asked for instead when nothing fits.
 
 Each way changes one thing about the request and is solved before it is proposed, in the words in
-which it would be asked for; a way that does not solve, or changes nothing, is not told.
+which it would be asked for; a way that does not solve, or changes nothing, is not told. When no
+single change is enough, the ranges of the lockfile that are in the way are widened together.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from msgspec import Struct, structs
 
-from donkeytui.resolution.explain import Conflict
-from donkeytui.resolution.request import KeepGoing, Request, Resolved, Wish, always
+from donkeytui.resolution.explain import Conflict, explain
+from donkeytui.resolution.request import GaveUp, KeepGoing, Request, Resolved, Wish, always
 from donkeytui.resolution.rules import ENGINE_NAMES, Rules
 from donkeytui.resolution.solver import solve
 from donkeytui.resolution.universe import NOT_INSTALLED, Plugin, Universe
-from registry_server.contract.ranges import Range, exact_version, parse_range
+from registry_server.contract.ranges import Range, parse_range
 from registry_server.contract.versions import Version, key_text, parse_version
 
 WAYS_MAX = 5
@@ -24,9 +25,10 @@ CONFLICTS_MAX = 200
 BROUGHT_MAX = 4
 """So many plugins are named that a way brings."""
 
-WayKind = Literal[
-    "other-range", "drop", "prerelease", "younger", "unpin", "update", "deprecated-exact", "framework"
-]
+ROUNDS_MAX = 8
+"""So often a widened request may fail for another range of the lockfile."""
+
+WayKind = Literal["other-range", "drop", "prerelease", "younger", "unpin", "deprecated-exact", "framework"]
 
 
 class WayOut(Struct, frozen=True, kw_only=True):
@@ -34,6 +36,8 @@ class WayOut(Struct, frozen=True, kw_only=True):
     name: str
     requirement: str = ""
     """What to ask for, `billing@^2.0.0`; empty where the name says it all."""
+    also: tuple[str, ...] = ()
+    """What has to be asked for with it."""
     text: str
     changes: int
     """How many locked plugins would move or go."""
@@ -57,6 +61,8 @@ def ways_out(
         way = _way(attempt, request, universe, keep_going=keep_going)
         if way is not None:
             found.setdefault((way.kind, way.name, way.requirement), way)
+    if not found and (way := _together(request, universe, conflict, keep_going=keep_going)) is not None:
+        return (way,)
     return tuple(sorted(found.values(), key=lambda way: way.changes)[:WAYS_MAX])
 
 
@@ -83,10 +89,65 @@ def _way(attempt: _Attempt, request: Request, universe: Universe, *, keep_going:
         name=attempt.name,
         requirement=attempt.requirement,
         text=f"{_beginning(attempt, answer)} {_brought(answer, request, attempt.name)}",
-        changes=sum(
-            name not in answer.pins or answer.pins[name].version.text != version
-            for name, version in request.locked.items()
-        ),
+        changes=_moved(answer, request),
+    )
+
+
+def _together(
+    request: Request, universe: Universe, conflict: Conflict, *, keep_going: KeepGoing
+) -> WayOut | None:
+    """Ranges of the lockfile widened together: as few as do, each as narrow as the answer allows."""
+    widened: dict[str, Wish] = {}
+    in_the_way = conflict.core
+    answer: Resolved | None = None
+    for _ in range(ROUNDS_MAX):
+        new = {wish.name: wish for wish in in_the_way if wish.source == "lockfile"}
+        if not new.keys() - widened.keys() or not keep_going():
+            return None
+        widened |= new
+        outcome = solve(_wide(request, widened), universe, keep_going=keep_going, conflicts_max=CONFLICTS_MAX)
+        if isinstance(outcome, Resolved):
+            answer = outcome
+            break
+        if isinstance(outcome, GaveUp):
+            return None
+        in_the_way = explain(outcome, keep_going=keep_going).core
+    if answer is None:
+        return None
+    asked = {
+        name: f"{name}@^{answer.pins[name].version.text}"
+        for name, wish in widened.items()
+        if not wish.range.allows(answer.pins[name].version)
+    }
+    narrow = request
+    for name, requirement in asked.items():
+        narrow = _with_wish(narrow, widened[name], requirement.partition("@")[2])
+    again = solve(narrow, universe, keep_going=keep_going, conflicts_max=CONFLICTS_MAX)
+    if not asked or not isinstance(again, Resolved):
+        return None
+    first, *rest = asked
+    told = " and ".join(f"`{text.replace('@', '` ', 1)}" for text in asked.values())
+    return WayOut(
+        kind="other-range",
+        name=first,
+        requirement=asked[first],
+        also=tuple(asked[name] for name in rest),
+        text=f"{told} {'together bring' if rest else 'brings'} {_brought(again, request, first)}",
+        changes=_moved(again, request),
+    )
+
+
+def _wide(request: Request, widened: Mapping[str, Wish]) -> Request:
+    for wish in widened.values():
+        request = _with_wish(request, wish, "*")
+    return request
+
+
+def _moved(answer: Resolved, request: Request) -> int:
+    """How many locked plugins are elsewhere, or gone."""
+    return sum(
+        name not in answer.pins or answer.pins[name].version.text != version
+        for name, version in request.locked.items()
     )
 
 
@@ -132,9 +193,6 @@ def _attempts(
 
 def _other_ranges(request: Request, wish: Wish, plugin: Plugin) -> Iterator[_Attempt]:
     """The wish for another major of its plugin: its own, the newest, and the one before."""
-    if wish.source == "lockfile" and _is_exact(wish, request.locked.get(wish.name)):
-        yield _Attempt(kind="update", name=wish.name, request=_with_wish(request, wish, "*"))
-        return
     covered = plugin.mask(wish.range)
     rules = Rules(request)
     usable = plugin.full & ~NOT_INSTALLED & ~plugin.prereleases
@@ -217,11 +275,6 @@ def _new_wish(name: str) -> Wish:
     return Wish(name=name, range=parse_range("*"), source="request")
 
 
-def _is_exact(wish: Wish, version: str | None) -> bool:
-    exact = exact_version(wish.range)
-    return exact is not None and exact.text == version
-
-
 def _lowest_major(wanted: Range) -> int:
     lows = [one.low[0] for one in wanted.alternatives if one.low is not None]
     return min(lows, default=0)
@@ -249,8 +302,6 @@ def _beginning(attempt: _Attempt, answer: Resolved) -> str:
             return f"taking `{name}` {answer.pins[name].version.text} before its cool-down is over brings"
         case "unpin":
             return f"unpinning `{name}` brings"
-        case "update":
-            return f"updating `{name}` brings"
         case "deprecated-exact":
             return f"naming the deprecated `{name}` {wanted} exactly brings"
         case "framework":

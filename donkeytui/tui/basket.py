@@ -14,6 +14,7 @@ class Basket:
 
     def __init__(self) -> None:
         self._staged: dict[str, tuple[Action, str]] = {}
+        self._is_pruning = False
         self.revision = 0
         """Raised by every change, so that a plan can tell whether it is still of this basket."""
 
@@ -42,11 +43,15 @@ class Basket:
         """Stages what a way out of a conflict asks for; False for one that is not for a plan."""
         match way.kind:
             case "drop":
+                # With what only it needs, which would otherwise stay, and stay in the way.
+                self._is_pruning = True
                 self.stage(way.name, "remove")
-            case "unpin" | "update":
-                self.stage(way.name, way.kind)
+            case "unpin":
+                self.stage(way.name, "unpin")
             case "other-range" | "prerelease" | "deprecated-exact":
-                self.stage(way.name, "install", way.requirement.partition("@")[2])
+                for requirement in (way.requirement, *way.also):
+                    name, _, range_text = requirement.partition("@")
+                    self.stage(name, "install", range_text)
             case "younger" | "framework":
                 return False
         return True
@@ -58,6 +63,7 @@ class Basket:
     def clear(self) -> None:
         self.revision += 1
         self._staged.clear()
+        self._is_pruning = False
 
     def changes(self, *, is_forced: bool = False) -> Changes:
         chosen = self._staged.items()
@@ -68,4 +74,5 @@ class Basket:
             pin=tuple(name for name, (action, _) in chosen if action == "pin"),
             unpin=tuple(name for name, (action, _) in chosen if action == "unpin"),
             is_forced=is_forced,
+            with_orphans=self._is_pruning,
         )

@@ -17,7 +17,7 @@ from donkeytui.install.history import read_history
 from donkeytui.install.journal import GENERATIONS_KEPT
 from donkeytui.install.plan import InstallPlan, edit_of
 from donkeytui.install.project_lock import project_lock
-from donkeytui.install.stage import Staged
+from donkeytui.install.stage import Staged, StagedFile
 from donkeytui.problems import PlanStale, ProjectBusy, ProjectNotWritable
 from donkeytui.project.snapshot import read_snapshot
 from tests.support.builders import CONFIG, tree, write_project
@@ -317,7 +317,14 @@ def test_an_executable_file_stays_one_and_others_are_not(project: Path) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["donkeylabs.config.ts", "donkeylabs-lock.json", "package.json", f"{PLUGINS}/users/index.ts"],
+    [
+        "donkeylabs.config.ts",
+        "donkeylabs-lock.json",
+        "package.json",
+        "src/server/index.ts",
+        "public/users.txt",
+        f"{PLUGINS}/users/index.ts",
+    ],
 )
 def test_a_plan_is_refused_when_the_project_changed_meanwhile(
     scene: Scene, tmp_path: Path, path: str
@@ -330,7 +337,7 @@ def test_a_plan_is_refused_when_the_project_changed_meanwhile(
     with pytest.raises(PlanStale) as caught:
         scene.commit(root, Disk())
 
-    named = path.removesuffix("/index.ts")
+    named = path.removesuffix("/index.ts") if path.startswith(PLUGINS) else path
     assert caught.value.problem.detail == f"changed: {named}"
     assert tree(root) == changed
 
@@ -553,6 +560,35 @@ def test_nothing_is_written_where_a_link_in_our_folder_leads(
     else:
         assert outside.exists() == is_there
         assert not is_there or outside.read_text() == "precious"
+
+
+def test_a_journal_whose_transaction_is_gone_is_told_as_that(project: Path) -> None:
+    plant(project, GOOD_JOURNAL)
+    shutil.rmtree(project / ".donkeylabs" / "txn-0123456789ab")
+    before = tree(project)
+
+    with project_lock(project), pytest.raises(ProjectNotWritable, match="what it laid out is gone"):
+        recover(project, Disk())
+
+    assert tree(project) == before
+
+
+def test_what_no_recovery_would_follow_is_refused_before_the_commit(project: Path) -> None:
+    goal = Goal().add("auth")
+    plan = goal.plan(project)
+    staged = goal.staged(plan)
+    hidden = StagedFile(path=".vscode/tasks.json", data=b"{}")
+    before = tree(project)
+
+    with (
+        project_lock(project),
+        pytest.raises(ProjectNotWritable, match="once interrupted, it could not be finished"),
+    ):
+        commit(plan, msgspec.structs.replace(staged, files=(*staged.files, hidden)), Disk())
+
+    assert tree(project) == before
+    assert not needs_recovery(project)
+    assert not unfinished(project)
 
 
 def test_a_folder_made_anew_where_a_new_one_belongs_goes_out_of_the_way(scene: Scene, tmp_path: Path) -> None:

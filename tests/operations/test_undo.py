@@ -2,16 +2,17 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from donkeytui.install.plan import InstallPlan
-from donkeytui.install.stage import Staged
-from donkeytui.operations.apply import InstallReport
+from donkeytui.install.commit import needs_recovery
+from donkeytui.install.disk import Disk
 from donkeytui.problems import PlanStale, ProjectNotWritable, UndoBlocked
-from donkeytui.project.snapshot import read_snapshot
 from tests.support.builders import write_project
+from tests.support.faults import Killed
 from tests.support.plans import Goal
 from tests.support.undoing import PLUGINS, Bench, change_all, copying, lived_in, whole, write
 
@@ -67,9 +68,9 @@ def test_the_plan_of_an_undo_says_what_it_does(tmp_path: Path) -> None:
     assert (plan.title, plan.undoes) == ("undo update users", 2)
     assert [(step.name, step.kind, step.before, step.after) for step in plan.changes] == [
         ("auth", "remove", "1.0.0", ""),
-        ("linked", "install", "1.0.0", ""),
-        ("lost", "install", "1.0.0", ""),
-        ("mail", "install", "1.0.0", ""),
+        ("linked", "remove", "1.0.0", ""),
+        ("lost", "remove", "1.0.0", ""),
+        ("mail", "remove", "1.0.0", ""),
         ("users", "downgrade", "2.0.0", "1.0.0"),
         ("stale", "install", "", "1.0.0"),
     ]
@@ -86,7 +87,23 @@ def test_the_plan_of_an_undo_says_what_it_does(tmp_path: Path) -> None:
         "src/server/index.ts",
         "donkeylabs-lock.json",
     ]
-    assert "stale" in plan.lockfile.plugins and "auth" not in plan.lockfile.plugins
+    assert plan.lockfile.versions == {"kept": "1.0.0", "stale": "1.0.0", "users": "1.0.0"}
+    own = next(notice.text for notice in plan.notices if notice.code == "own-back")
+    assert own == "your own comes back: " + ", ".join(f"{PLUGINS}/{n}" for n in ("linked", "lost", "mail"))
+
+
+def test_a_plugin_that_was_installed_again_is_not_called_the_users_own(installed: Bench) -> None:
+    (installed.root / "public" / "users.txt").unlink()
+    before = whole(installed.root)
+    Goal().add("users", npm={"jose": "^6.0.0"}, extra=copying({"public/users.txt": "one\n"})).reach(
+        installed.root
+    )
+
+    plan = installed.undo()
+
+    assert [(step.kind, step.before, step.after) for step in plan.changes] == [("install", "1.0.0", "1.0.0")]
+    assert "own-back" not in {notice.code for notice in plan.notices}
+    assert whole(installed.root) == before
 
 
 def test_planning_an_undo_changes_nothing(installed: Bench) -> None:
@@ -158,13 +175,12 @@ def test_what_newer_changes_pushed_out_cannot_be_undone(bench: Bench) -> None:
     for minor in range(12):
         Goal().add("users", f"1.{minor}.0").reach(bench.root)
 
-    undone = []
-    with pytest.raises(UndoBlocked, match="nothing to undo"):
-        while True:
-            undone.append(bench.undo().undoes)
+    undone = [bench.undo().undoes for _ in range(5)]
 
-    # Undoing is a change too: each pushes out one of the old ones.
+    # Undoing is a change too: each pushed out one of the old ones.
     assert undone == [12, 11, 10, 9, 8]
+    with pytest.raises(UndoBlocked, match="nothing to undo"):
+        bench.plan()
 
 
 def test_the_report_of_an_undo_tells_what_is_left_to_do(installed: Bench) -> None:
@@ -176,10 +192,10 @@ def test_the_report_of_an_undo_tells_what_is_left_to_do(installed: Bench) -> Non
         "server.registerPlugin(usersPlugin);\n"
     )
 
-    report: InstallReport = installed.apply(installed.plan())
+    report = installed.apply(installed.plan())
 
     assert [removal.name for removal in report.next_steps.removals] == ["users"]
-    assert report.next_steps.npm_command == "npm install"
+    assert report.next_steps.npm_command == "bun install"
     assert report.next_steps.commands == ("bunx donkeylabs generate",)
 
 
@@ -207,10 +223,6 @@ def test_a_package_json_taken_back_by_hand_is_no_hindrance(installed: Bench) -> 
     assert (installed.root / "package.json").read_bytes() == texts["shop"].read_bytes()
 
 
-def edit(path: str) -> str:
-    return path
-
-
 @pytest.mark.parametrize(
     ("path", "named"),
     [
@@ -227,7 +239,7 @@ def test_what_changed_since_stops_the_undo_and_is_named(installed: Bench, path: 
     with pytest.raises(UndoBlocked) as caught:
         installed.plan()
 
-    assert caught.value.problem.title == "`install users` cannot be undone as it stands: its files have changed since"
+    assert caught.value.problem.title.startswith("`install users` cannot be undone as it stands")
     assert caught.value.problem.detail == f"changed: {named}"
     assert whole(installed.root) == changed
 
@@ -333,7 +345,8 @@ def test_a_plan_to_undo_is_stale_when_anything_it_touches_moved(
     installed: Bench, path: str, named: str
 ) -> None:
     plan = installed.plan()
-    (installed.root / path).write_text((installed.root / path).read_text().replace("\n", "\n ", 1) + "\n// \n" * 0 + " ")
+    file = installed.root / path
+    file.write_text(file.read_text().replace("\n", "\n ", 1) + " ")
     changed = whole(installed.root)
 
     with pytest.raises(PlanStale) as caught:
@@ -351,13 +364,56 @@ def test_a_change_is_not_undone_twice_by_two_that_planned_at_once(installed: Ben
         installed.apply(second)
 
 
+# A change that was cut short is finished first, whatever is asked for.
+
+VERBS = (
+    "list",
+    "list --tree",
+    "verify",
+    "diff",
+    "why users",
+    "outdated",
+    "audit",
+    "history",
+    "hooks users",
+    "undo --dry-run",
+    "plan",
+    "install --dry-run",
+    "uninstall users --dry-run",
+    "update --dry-run",
+    "pin users --dry-run",
+    "unpin users --dry-run",
+)
+
+
+def test_every_verb_of_a_project_finishes_what_was_cut_short(
+    bench: Bench, cli: Callable[..., Any], tmp_path: Path
+) -> None:
+    Goal().add("users").reach(bench.root)
+    goal = Goal().add("users", "1.1.0", extra=copying({"public/users.txt": "two\n"}))
+    with pytest.raises(Killed):
+        goal.reach(bench.root, StopAtCommit())
+    assert needs_recovery(bench.root)
+    left = []
+    for number, line in enumerate(VERBS):
+        root = shutil.copytree(bench.root, tmp_path / "copies" / str(number))
+        cli(f"{line} --project {root}")
+        if needs_recovery(root) or not (root / "public" / "users.txt").exists():
+            left.append(line)
+
+    assert left == []
+
+
+class StopAtCommit(Disk):
+    """Kills the process once the journal is in place."""
+
+    def move(self, source: Path, target: Path) -> None:
+        super().move(source, target)
+        if target.name == "journal.json":
+            raise Killed
+
+
 # Damage.
-
-
-def damage(bench: Bench, what: str) -> None:
-    old = bench.kept(2)
-    place = next(path for path in sorted(old.rglob(what)) if path.is_file())
-    place.write_bytes(b"other bytes")
 
 
 @pytest.mark.parametrize("what", ["*.before", "index.ts"])

@@ -128,7 +128,26 @@ def test_plugin_kept_only_as_it_is_may_move() -> None:
     users = document("users", release("1.0.0"), release("2.0.0"))
 
     found = ways([auth, users], "auth@*", "!users@1.0.0", locked={"users": "1.0.0"})
-    assert ("update", "", "updating `users` brings users 2.0.0, auth 1.0.0", 1) in told(found)
+    assert ("other-range", "users@^2.0.0", "`users` ^2.0.0 brings users 2.0.0, auth 1.0.0", 1) in told(found)
+
+
+def test_ranges_that_must_move_together_are_one_way() -> None:
+    accounts = document("accounts", release("1.0.0"), release("2.0.0"))
+    ledger = document("ledger", release("1.0.0", "accounts@^1.0.0"), release("1.1.0", "accounts@^2.0.0"))
+    invoice = document("invoice", release("1.0.0", "accounts@^2.0.0"))
+
+    (way,) = ways(
+        [accounts, ledger, invoice],
+        "invoice@*",
+        "!accounts@^1.0.0",
+        "!ledger@1.0.0",
+        locked={"accounts": "1.0.0", "ledger": "1.0.0"},
+    )
+
+    assert (way.requirement, way.also, way.changes) == ("accounts@^2.0.0", ("ledger@^1.1.0",), 2)
+    assert way.text == (
+        "`accounts` ^2.0.0 and `ledger` ^1.1.0 together bring accounts 2.0.0, invoice 1.0.0, ledger 1.1.0"
+    )
 
 
 def test_deprecated_release_by_its_exact_version() -> None:

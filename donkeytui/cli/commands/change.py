@@ -109,8 +109,8 @@ def uninstall_command(invocation: Invocation, plugins: tuple[str, ...], **option
 def update_command(invocation: Invocation, plugins: tuple[str, ...], **options: Unpack[Options]) -> None:
     """Move plugins, or all of them, to the newest releases within the ranges asked for."""
     changes = _changes(options, update=plugins, is_update_of_all=not plugins)
-    beyond = "" if options.get("latest") else " within its range"
-    _run(invocation, changes, options, nothing=f"everything is at its newest release{beyond}")
+    where = "that fits" if options.get("latest") else "within the ranges asked for"
+    _run(invocation, changes, options, nothing=f"there is nothing newer {where}")
 
 
 @verb(name="pin", epilog="Example: donkeytui pin auth-jwt")

@@ -198,7 +198,8 @@ def report_lines(report: InstallReport, width: int) -> list[Line]:
         lines += wrapped((span(f"Take out of {steps.entry}: {names}"),), width, "  ")
     for hook in steps.hooks:
         lines += wrapped((span(f"Not run, a hook of {hook.plugin}: {hook.command}", "warn"),), width, "  ")
-    return [*lines, EMPTY, (span("Z takes it all back", "dim"),)]
+    words = "Z takes back the change before that" if report.undid else "Z takes it all back"
+    return [*lines, EMPTY, (span(words, "dim"),)]
 
 
 def _npm_lines(report: InstallReport, width: int) -> list[Line]:
