@@ -200,8 +200,7 @@ class PlanSection(Vertical):
             self._planned_revision = self._state.basket.revision
             self.post_message(ProjectChanged())
         self._draw()
-        if self._mode == "ready" and self.query_one("#plan-detail").has_focus:
-            self.screen.set_focus(self.query_one("#plan-list"))
+        self._focus_rows()
 
     def on_problem_shown(self, message: ProblemShown) -> None:
         message.stop()
@@ -209,6 +208,13 @@ class PlanSection(Vertical):
         if message.group == "plan":
             self._plan = None
         self._draw()
+        self._focus_rows()
+
+    def _focus_rows(self) -> None:
+        """Rows that came while the section had the focus get it."""
+        rows = self.query_one("#plan-list", LineList)
+        if rows.display and self.query_one("#plan-detail").has_focus:
+            self.screen.set_focus(rows)
 
     def on_line_list_moved(self, message: LineList.Moved) -> None:
         message.stop()
