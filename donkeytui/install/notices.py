@@ -77,7 +77,8 @@ def _about_replaced(snapshot: ProjectSnapshot, touched: Sequence[Step]) -> Itera
     edited, locked = set(snapshot.edited()), snapshot.lockfile.plugins
     for step in touched:
         if step.name in edited:
-            yield _warning("edits-replaced", f"your edits of `{step.name}` are replaced; {_COPY}")
+            fate = "go with it" if step.kind == "remove" else "are replaced"
+            yield _warning("edits-replaced", f"your edits of `{step.name}` {fate}; {_COPY}")
         elif step.name in snapshot.trees and step.name not in locked:
             yield _warning("folder-replaced", f"your own `{step.name}` is replaced; {_COPY}")
 
@@ -120,7 +121,7 @@ def _about_step(step: Step, goal: Wanted) -> Iterable[Notice]:
     if step.kind == "downgrade":
         yield _warning("downgrade", f"`{step.name}` goes back from {step.before} to {step.after}")
     labels = [label for label in now.labels if label not in before.labels]
-    if labels and step.before:
+    if labels and goal.before and step.before:
         yield _warning("capabilities", f"{who} uses what {step.before} did not: {_names(labels)}")
     elif labels:
         yield _note("capabilities", f"{who} uses: {_names(labels)}")

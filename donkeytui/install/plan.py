@@ -130,7 +130,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     resolved: str
     dependencies: dict[str, str]
     before: Release | None = None
-    """The installed release, as far as the catalogue or the lockfile know it."""
+    """The installed release; None also where only the lockfile knows it, and so not what it did."""
     pinned: bool = False
 
 

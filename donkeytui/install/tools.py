@@ -17,6 +17,7 @@ from msgspec import Struct
 from registry_server.contract.foreign import clean
 
 LINE_MAX = 500
+DRAIN_SECONDS = 1.0
 
 Engine = Literal["bun", "node"]
 
@@ -89,6 +90,15 @@ async def run(
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
+            await _drain(process.stdout)
+
+
+async def _drain(stream: asyncio.StreamReader) -> None:
+    """To its end, so that nothing of it stays open; a program that left the group is not waited for."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while await stream.read(65536):
+                pass
 
 
 async def _tell(stream: asyncio.StreamReader, on_line: Callable[[str], None]) -> None:

@@ -306,7 +306,7 @@ def _goal(
             why=_askers(resolved, name, is_asked=range_ is not None),
             resolved=address_of(session, name, release),
             dependencies={wanted: of.text for wanted, of in candidate.requires},
-            before=releases.get(locked.version) if locked else None,
+            before=catalogued(session, name, locked.version) if locked else None,
             pinned=locked is not None and locked.pinned,
         )
     return goal

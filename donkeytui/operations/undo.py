@@ -179,7 +179,7 @@ def _plugins_root(snapshot: ProjectSnapshot, journal: Journal) -> str:
 
 def _made(swap: FolderSwap) -> Step:
     return Step(
-        kind=_kind(swap.version_before, swap.version_after, has_new=swap.has_new),
+        kind=_kind(swap.version_before, swap.version_after, has_new=bool(swap.version_after)),
         name=swap.name,
         before=swap.version_before,
         after=swap.version_after,

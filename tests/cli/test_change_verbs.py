@@ -304,8 +304,8 @@ def test_in_a_pipe_there_are_no_colours_and_on_a_terminal_there_are(made: None, 
 def test_what_there_is_nothing_to_do_for_says_so(installed: None, cli: Cli, project: Path) -> None:
     lines = {
         "install": "nothing to install: every plugin is there at its release",
-        "update users": "everything is at its newest release within its range",
-        "update users --latest": "everything is at its newest release",
+        "update users": "there is nothing newer within the ranges asked for",
+        "update users --latest": "there is nothing newer that fits",
         "unpin users": "not pinned",
         "plan": "there is nothing to do",
     }

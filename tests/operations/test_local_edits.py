@@ -497,9 +497,7 @@ def test_an_edited_plugin_is_uninstalled_only_by_force_and_can_be_brought_back(
         shop.plan(uninstall=("auth",))
     assert caught.value.problem.detail == f"not as installed: files below {PLUGINS}/auth"
     plan = shop.plan(uninstall=("auth",), is_forced=True)
-    assert told(plan, "edits-replaced") == [
-        "your edits of `auth` are replaced; donkeytui undo brings it back"
-    ]
+    assert told(plan, "edits-replaced") == ["your edits of `auth` go with it; donkeytui undo brings it back"]
     shop.carry_out(plan)
     assert not shop.file("auth").exists()
 

@@ -33,6 +33,16 @@ def installed(bench: Bench) -> Bench:
     return bench
 
 
+def register(root: Path, name: str) -> None:
+    write(
+        root / "src" / "server" / "index.ts",
+        'import { AppServer } from "@donkeylabs/server";\n'
+        f'import {{ {name}Plugin }} from "./plugins/{name}";\n'
+        "const server = new AppServer({ port: 3000 });\n"
+        f"server.registerPlugin({name}Plugin);\n",
+    )
+
+
 # What comes back.
 
 
@@ -184,19 +194,42 @@ def test_what_newer_changes_pushed_out_cannot_be_undone(bench: Bench) -> None:
 
 
 def test_the_report_of_an_undo_tells_what_is_left_to_do(installed: Bench) -> None:
-    entry = installed.root / "src" / "server" / "index.ts"
-    entry.write_text(
-        'import { AppServer } from "@donkeylabs/server";\n'
-        'import { usersPlugin } from "./plugins/users";\n'
-        "const server = new AppServer({ port: 3000 });\n"
-        "server.registerPlugin(usersPlugin);\n"
-    )
+    register(installed.root, "users")
 
     report = installed.apply(installed.plan())
 
     assert [removal.name for removal in report.next_steps.removals] == ["users"]
     assert report.next_steps.npm_command == "bun install"
     assert report.next_steps.commands == ("bunx donkeylabs generate",)
+
+
+def test_the_history_tells_an_undo_as_it_was(tmp_path: Path) -> None:
+    bench = Bench(lived_in(tmp_path / "work" / "shop"), tmp_path / "home")
+    change_all(bench.root)
+
+    bench.undo()
+
+    steps = [(step.name, step.kind) for step in bench.history()[0].steps]
+    assert sorted(steps) == [
+        ("auth", "remove"),
+        ("linked", "remove"),
+        ("lost", "remove"),
+        ("mail", "remove"),
+        ("stale", "install"),
+        ("users", "downgrade"),
+    ]
+
+
+def test_the_users_own_plugin_that_comes_back_stays_registered(bench: Bench) -> None:
+    own = 'export const mailPlugin = createPlugin.define({ name: "mail" });\n'
+    write(bench.root / PLUGINS / "mail" / "index.ts", own)
+    register(bench.root, "mail")
+    Goal().add("mail").reach(bench.root, is_forced=True)
+
+    report = bench.apply(bench.plan())
+
+    assert report.next_steps.removals == ()
+    assert (bench.root / PLUGINS / "mail" / "index.ts").read_text() == own
 
 
 # What was edited since.

@@ -15,6 +15,7 @@ from donkeytui.operations.edits import FileDiff, VerifyReport, diff, verify
 from donkeytui.operations.plan_file import PlanFile, plan_from_file
 from donkeytui.project.lockfile import Lockfile, parse_lockfile
 from donkeytui.settings import RegistryEntry
+from tests.support.faults import CountingDisk
 
 PLUGINS = "src/server/plugins"
 ELSEWHERE = RegistryEntry("elsewhere", "http://registry.invalid")
@@ -46,7 +47,8 @@ class Workshop:
         self.events = []
 
         async def operation(session: Any) -> InstallReport:
-            return await apply_plan(session, plan, runs_npm=runs_npm, report=self.events.append)
+            disk = CountingDisk()  # Does not wait for the device.
+            return await apply_plan(session, plan, runs_npm=runs_npm, report=self.events.append, disk=disk)
 
         report: InstallReport = self.run(operation, settings)
         return report

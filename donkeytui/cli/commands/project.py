@@ -240,8 +240,8 @@ def history_command(invocation: Invocation) -> None:
     """Show the changes made to the project that can still be undone, newest first."""
     from donkeytui.operations.undo import list_history
 
-    changes = invocation.run(list_history)
     output = invocation.output
+    changes = invocation.run(lambda session: list_history(session, output.report))
     if output.is_json:
         output.result({"changes": changes})
         return
