@@ -256,7 +256,8 @@ def _redo(root: Path, journal: Journal, disk: Disk) -> None:
         _swap_file(root, folder, file, disk)
     # Once for all moves: the journal is there until they are durable, and says how to do them again.
     places = (*(swap.place for swap in journal.folders), *(file.path for file in journal.files))
-    holders = {(root / place).parent for place in places}
+    # Of folders made on the way, the names too.
+    holders = {root / parent for place in places for parent in PurePosixPath(place).parents}
     for holder in sorted(holder for holder in (*holders, folder / "old") if holder.is_dir()):
         disk.sync(holder)
     disk.move(root / FOLDER / JOURNAL, folder / RECORD)
