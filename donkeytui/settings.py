@@ -236,6 +236,10 @@ def _cool_down(document: Mapping[str, object], path: Path, *, is_embedded: bool)
     table = document.get("cool-down", {})
     if not isinstance(table, dict):
         raise ConfigInvalid(f"`cool-down` in {path} is not a table", hint="write [cool-down] hours = 24")
+    if unknown := sorted(table.keys() - {"hours", "strict", "exempt"}):
+        raise ConfigInvalid(
+            f"`cool-down.{unknown[0][:60]}` in {path} is no setting", detail="known: hours, strict, exempt"
+        )
     hours = table.get("hours", 0 if is_embedded else COOL_DOWN_HOURS)
     is_strict, exempt = table.get("strict", False), table.get("exempt", [])
     if isinstance(hours, bool) or not isinstance(hours, int | float) or not 0 <= hours <= COOL_DOWN_HOURS_MAX:

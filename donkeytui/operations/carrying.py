@@ -6,6 +6,8 @@ becomes of the edits, and applying it does just that.
 
 from collections.abc import Mapping
 
+from msgspec import structs
+
 from donkeytui.install.fetch import cached_integrities
 from donkeytui.install.plan import PluginMerge, Wanted, download_of
 from donkeytui.install.stage import MergeInput, ReadPackage, read_plugin
@@ -16,6 +18,8 @@ from donkeytui.project.plugin_files import PluginFiles, merge_plugin, read_plugi
 from donkeytui.project.snapshot import ProjectSnapshot
 from donkeytui.session import Session
 from registry_server.contract.problems import PluginNotFound, VersionNotFound
+
+_NOT_AT_HAND = (OfflineMissing, RegistryUnreachable, PluginNotFound, VersionNotFound)
 
 
 async def carried_edits(
@@ -44,6 +48,31 @@ async def carried_edits(
         )
         merges.append(PluginMerge(name=name, side=side, base=base, files=merged.touched))
     return tuple(merges)
+
+
+async def with_digests(
+    session: Session, snapshot: ProjectSnapshot, goal: Mapping[str, Wanted]
+) -> ProjectSnapshot:
+    """The snapshot with the digests of released files that another program left out of the lockfile.
+
+    Only of plugins that move or go: without one, edits of them would be lost unseen. Raises
+    `PluginEdited` when nobody can tell, since the package cannot be had.
+    """
+    plugins = dict(snapshot.lockfile.plugins)
+    for name, locked in snapshot.lockfile.plugins.items():
+        is_kept = name in goal and goal[name].release.checksum == locked.integrity
+        if locked.tree or is_kept or name not in snapshot.trees:
+            continue
+        try:
+            released = (await pristine(session, snapshot, name)).files
+        except _NOT_AT_HAND as error:
+            raise PluginEdited(
+                f"nobody can tell whether `{name}` has edits of yours",
+                detail=f"the lockfile has no digest of its files, and {error.problem.title}",
+                hint="--force goes ahead; a copy stays in .donkeylabs, and donkeytui undo brings it back",
+            ) from error
+        plugins[name] = structs.replace(locked, tree=released.tree)
+    return structs.replace(snapshot, lockfile=structs.replace(snapshot.lockfile, plugins=plugins))
 
 
 async def merge_inputs(
@@ -78,7 +107,7 @@ async def pristine(session: Session, snapshot: ProjectSnapshot, name: str) -> Re
 async def _pristine(session: Session, snapshot: ProjectSnapshot, name: str) -> ReadPackage:
     try:
         return await pristine(session, snapshot, name)
-    except (OfflineMissing, RegistryUnreachable, PluginNotFound, VersionNotFound) as error:
+    except _NOT_AT_HAND as error:
         is_gone = isinstance(error, PluginNotFound | VersionNotFound)
         instead = "use the registry it came from" if is_gone else "go online once"
         raise PluginEdited(

@@ -14,34 +14,29 @@ from donkeytui.install.fetch import cached_integrities
 from donkeytui.install.plan import InstallPlan, PlanOptions, Wanted
 from donkeytui.install.planning import make_plan
 from donkeytui.install.tools import package_manager
-from donkeytui.operations.project import check_installed, open_project
-from donkeytui.operations.releases import (
-    address_of,
-    catalogued,
-    check_same_bytes,
-    document_of,
-    locked_release,
+from donkeytui.operations.goals import (
+    asked_to_move,
+    is_complete,
+    kept_as_locked,
+    make_goal,
+    make_wishes,
+    named_latest,
+    read_requirements,
+    unneeded,
 )
+from donkeytui.operations.permission import as_locked, check_not_needed
+from donkeytui.operations.project import check_installed, open_project
+from donkeytui.operations.releases import catalogued
 from donkeytui.operations.show import unknown_plugin
 from donkeytui.operations.sync import refresh_if_stale, sync
-from donkeytui.problems import (
-    LockfileOutdated,
-    OfflineMissing,
-    PluginNeeded,
-    RegistryUnreachable,
-    UnexpectedResponse,
-)
-from donkeytui.project.lockfile import LOCKFILE_NAME, LockedPlugin, Lockfile
+from donkeytui.problems import LockfileOutdated, OfflineMissing, RegistryUnreachable, UnexpectedResponse
+from donkeytui.project.lockfile import LOCKFILE_NAME, Lockfile
 from donkeytui.project.merge import Side
 from donkeytui.project.snapshot import ProjectSnapshot, read_copy
-from donkeytui.resolution.request import PROJECT, Mode, Resolved, Wish
+from donkeytui.resolution.request import Mode
 from donkeytui.session import Session
-from registry_server.contract.problems import InvalidRange, RegistryBusy
-from registry_server.contract.ranges import Requirement, exact_version, parse_range, parse_requirement
-from registry_server.contract.versions import parse_version
-from registry_server.contract.wire import Release
-
-YOU = "you"
+from registry_server.contract.problems import RegistryBusy
+from registry_server.contract.ranges import Requirement, parse_requirement
 
 
 class Changes(Struct, frozen=True, kw_only=True):
@@ -107,30 +102,32 @@ async def plan_changes(session: Session, changes: Changes, report: Report = sile
     `ResolutionFailed` with the derivation, `PluginEdited`, `FolderTaken`, `FileTaken`,
     `LockfileOutdated`, or what opening the project and reading the registry raise.
     """
-    requirements = _requirements(changes.install)
+    requirements = read_requirements(changes.install)
     snapshot = await open_project(session, report)
     lockfile = snapshot.lockfile
     check_installed(lockfile, (*changes.uninstall, *changes.update, *changes.pin, *changes.unpin))
     left = _with_pins(_without(lockfile, changes.uninstall), changes)
-    pruned = _unneeded(left.plugins) if changes.with_orphans else set()
+    pruned = unneeded(left.plugins) if changes.with_orphans else set()
     if not changes.is_forced:
         # What goes along needs nothing: plugins of a circle need each other.
-        _check_not_needed(lockfile, set(changes.uninstall), along=pruned)
+        check_not_needed(lockfile, set(changes.uninstall), along=pruned)
     rest = _without(left, pruned)
     notices: list[Notice] = []
-    if changes.is_frozen or (not changes.is_moving and (changes.uninstall or _is_complete(rest))):
+    if changes.is_frozen or (not changes.is_moving and (changes.uninstall or is_complete(rest))):
         _check_frozen(rest, changes)
         is_fewer = len(rest.plugins) < len(lockfile.plugins)
         if not (is_fewer or changes.is_frozen or changes.pin or changes.unpin):
             await _catch_up(session, rest, report)
-        goal = {name: _kept(session, rest, name) for name in rest.plugins}
+        goal = {name: kept_as_locked(session, rest, name) for name in rest.plugins}
     else:
         await refresh_if_stale(session, report)
         goal, notices = await _solved(session, snapshot, left, changes, requirements, report)
-    if orphans := _unneeded(goal) - _unneeded(lockfile.plugins):
+    if orphans := unneeded(goal) - unneeded(lockfile.plugins):
         notices.append(_about_orphans(sorted(orphans)))
     plan = await _plan(session, snapshot, goal, changes, notices)
-    return _as_locked(snapshot, plan, changes) if changes.is_locked or changes.is_frozen else plan
+    if changes.is_locked or changes.is_frozen:
+        plan = as_locked(lockfile, plan, flag="--frozen" if changes.is_frozen else "--locked")
+    return plan
 
 
 async def _plan(
@@ -150,6 +147,10 @@ async def _plan(
         present={path: read_copy(snapshot.root, path) for path in targets | snapshot.copies.keys()},
         notices=tuple(notices),
     )
+    if not changes.is_forced and not all(plugin.tree for plugin in snapshot.lockfile.plugins.values()):
+        from donkeytui.operations.carrying import with_digests
+
+        snapshot = await with_digests(session, snapshot, goal)
     if snapshot.edited() and not changes.is_forced:
         from donkeytui.operations.carrying import carried_edits
 
@@ -177,10 +178,11 @@ async def _solved(
         if session.catalogue.get(name) is None and name not in left.plugins:
             raise unknown_plugin(session, name)
     free = frozenset(left.plugins) if changes.is_update_of_all else frozenset(changes.update)
+    latest = named_latest(changes.install)
     question = Question(
-        wishes=_wishes(left, requirements, beyond=free if changes.is_latest else frozenset()),
+        wishes=make_wishes(left, requirements, beyond=latest | (free if changes.is_latest else frozenset())),
         lockfile=left,
-        free=free | _asked_to_move(left, requirements),
+        free=free | latest | asked_to_move(left, requirements),
         held=left.pinned,
         mode=_mode(changes),
         framework=snapshot.framework,
@@ -192,7 +194,7 @@ async def _solved(
         is_pruning=changes.with_orphans,
     )
     resolved = await resolve(session, question, report)
-    goal = _goal(session, left, resolved, requirements)
+    goal = make_goal(session, left, resolved, requirements)
     held = [name for name in left.pinned if name in changes.update or changes.is_update_of_all]
     return goal, [*map(notice_of, resolved.notes), *map(_about_pin, sorted(held))]
 
@@ -201,20 +203,6 @@ def _mode(changes: Changes) -> Mode:
     if changes.is_lowest:
         return "lowest"
     return "newest" if changes.is_update_of_all else "keep"
-
-
-def _requirements(asked: Iterable[str]) -> dict[str, Requirement]:
-    """Raises `InvalidRange` where two ranges are given for one plugin, besides what parsing raises."""
-    requirements: dict[str, Requirement] = {}
-    for requirement in map(parse_requirement, asked):
-        other = requirements.setdefault(requirement.name, requirement)
-        if other != requirement:
-            raise InvalidRange(
-                f"`{requirement.name}` is asked for twice",
-                detail=f"as `{other.range.text}` and as `{requirement.range.text}`",
-                hint="name it once",
-            )
-    return requirements
 
 
 def _without(lockfile: Lockfile, names: Collection[str]) -> Lockfile:
@@ -232,130 +220,11 @@ def _with_pins(lockfile: Lockfile, changes: Changes) -> Lockfile:
     )
 
 
-def _wishes(
-    lockfile: Lockfile, requirements: Mapping[str, Requirement], *, beyond: frozenset[str]
-) -> tuple[Wish, ...]:
-    """What is asked for now, first, then what the lockfile says was asked for before.
-
-    Ranges of `beyond` do not count.
-    """
-    wishes = {name: Wish(name=name, range=r.range, source="request") for name, r in requirements.items()}
-    for name, plugin in lockfile.plugins.items():
-        if plugin.range is not None and (name not in wishes or wishes[name].range.is_any):
-            wanted = parse_range("*" if name in beyond else plugin.range)
-            wishes[name] = Wish(name=name, range=wanted, source="lockfile")
-    return tuple(wishes.values())
-
-
-def _asked_to_move(lockfile: Lockfile, requirements: Mapping[str, Requirement]) -> frozenset[str]:
-    """A range given by name means its newest; a bare name that is installed stays where it is."""
-    asked = requirements.values()
-    return frozenset(r.name for r in asked if not r.range.is_any or r.name not in lockfile.plugins)
-
-
-def _is_complete(lockfile: Lockfile) -> bool:
-    """Whether every requirement in the lockfile is met by the lockfile, so that nothing need be solved."""
-    for plugin in lockfile.plugins.values():
-        if plugin.range is not None and not parse_range(plugin.range).allows(parse_version(plugin.version)):
-            return False
-        for name, wanted in plugin.dependencies.items():
-            found = lockfile.plugins.get(name)
-            if found is None or not parse_range(wanted).allows(parse_version(found.version)):
-                return False
-    return True
-
-
 async def _catch_up(session: Session, lockfile: Lockfile, report: Report) -> None:
     """A catalogue without a locked release is behind; when it cannot be had, the lockfile is enough."""
     if any(catalogued(session, name, locked.version) is None for name, locked in lockfile.plugins.items()):
         with contextlib.suppress(OfflineMissing, RegistryUnreachable, UnexpectedResponse, RegistryBusy):
             await sync(session, report)
-
-
-def _kept(session: Session, lockfile: Lockfile, name: str) -> Wanted:
-    """A plugin exactly as the lockfile has it."""
-    locked = lockfile.plugins[name]
-    release = locked_release(session, name, locked)
-    return Wanted(
-        release=release,
-        range=locked.range,
-        why=((YOU,) if locked.range is not None else ()) + tuple(lockfile.dependents(name)),
-        resolved=locked.resolved,
-        dependencies=dict(locked.dependencies),
-        before=release,
-        pinned=locked.pinned,
-    )
-
-
-def _goal(
-    session: Session, lockfile: Lockfile, resolved: Resolved, named: Mapping[str, Requirement]
-) -> dict[str, Wanted]:
-    goal: dict[str, Wanted] = {}
-    for name, candidate in resolved.pins.items():
-        document = document_of(session, lockfile, name)
-        assert document is not None
-        releases = {release.version: release for release in document.versions}
-        release = releases[candidate.version.text]
-        locked = lockfile.plugins.get(name)
-        if locked is not None and locked.version == release.version:
-            check_same_bytes(name, locked, release)
-        range_ = _saved_range(locked, named.get(name), release)
-        goal[name] = Wanted(
-            release=release,
-            range=range_,
-            why=_askers(resolved, name, is_asked=range_ is not None),
-            resolved=address_of(session, name, release),
-            dependencies={wanted: of.text for wanted, of in candidate.requires},
-            before=catalogued(session, name, locked.version) if locked else None,
-            pinned=locked is not None and locked.pinned,
-        )
-    return goal
-
-
-def _askers(resolved: Resolved, name: str, *, is_asked: bool) -> tuple[str, ...]:
-    """What is kept though nothing needs it is asked for by nobody."""
-    askers = (asker for asker, _ in resolved.why[name] if is_asked or asker != PROJECT)
-    return tuple(YOU if asker == PROJECT else asker for asker in askers)
-
-
-def _saved_range(locked: LockedPlugin | None, named: Requirement | None, release: Release) -> str | None:
-    """What the lockfile remembers as asked for: as written, or `^version` for a bare name.
-
-    A range that the release has left, by `--latest`, is written anew.
-    """
-    if named is None or (named.range.is_any and locked is not None and locked.range is not None):
-        kept = locked.range if locked else None
-        if kept is None or parse_range(kept).allows(parse_version(release.version)):
-            return kept
-        return f"^{release.version}"
-    if named.range.is_any:
-        return f"^{release.version}"
-    exact = exact_version(named.range)
-    return exact.text if exact else named.range.text
-
-
-def _check_not_needed(lockfile: Lockfile, removed: set[str], *, along: set[str]) -> None:
-    for name in sorted(removed):
-        needed_by = [other for other in lockfile.dependents(name) if other not in removed | along]
-        if needed_by:
-            askers = " and ".join(f"`{other}` {lockfile.plugins[other].version}" for other in needed_by)
-            verb = "needs" if len(needed_by) == 1 else "need"
-            raise PluginNeeded(
-                f"`{name}` cannot be uninstalled: {askers} {verb} it",
-                hint=f"donkeytui uninstall {name} {' '.join(needed_by)}, or --force",
-            )
-
-
-def _unneeded(plugins: Mapping[str, LockedPlugin] | Mapping[str, Wanted]) -> set[str]:
-    """What nobody asked for and nothing leads to that somebody asked for."""
-    waiting = [name for name, plugin in plugins.items() if plugin.range is not None]
-    reached = set(waiting)
-    while waiting:
-        for name in plugins[waiting.pop()].dependencies:
-            if name in plugins and name not in reached:
-                reached.add(name)
-                waiting.append(name)
-    return set(plugins) - reached
 
 
 def _about_orphans(orphans: list[str]) -> Notice:
@@ -377,32 +246,9 @@ def _check_frozen(lockfile: Lockfile, changes: Changes) -> None:
             detail=f"`{changes.title}` would have to be solved",
             hint="donkeytui install --frozen, or leave out --frozen",
         )
-    if changes.is_frozen and not _is_complete(lockfile):
+    if changes.is_frozen and not is_complete(lockfile):
         raise LockfileOutdated(
             f"{LOCKFILE_NAME} does not hold everything that is needed",
             detail="--frozen installs what it says, and solves nothing",
             hint="donkeytui install without --frozen, and commit the lockfile",
         )
-
-
-def _as_locked(snapshot: ProjectSnapshot, plan: InstallPlan, changes: Changes) -> InstallPlan:
-    """The plan, if it keeps what the lockfile says; how the file is written does not count."""
-    before, after = snapshot.lockfile, plan.lockfile
-    differing = sorted(
-        name
-        for name in {*before.plugins, *after.plugins}
-        if _essence(before.plugins.get(name)) != _essence(after.plugins.get(name))
-    )
-    if differing:
-        flag = "--frozen" if changes.is_frozen else "--locked"
-        raise LockfileOutdated(
-            f"{LOCKFILE_NAME} would change, and {flag} says it may not",
-            detail=f"it would change for {', '.join(f'`{name}`' for name in differing[:10])}",
-            hint=f"run it without {flag}, look at the plan, and commit the lockfile",
-        )
-    edits = tuple(edit for edit in plan.edits if edit.path != LOCKFILE_NAME)
-    return structs.replace(plan, edits=edits)
-
-
-def _essence(plugin: LockedPlugin | None) -> LockedPlugin | None:
-    return structs.replace(plugin, tree="", copies={}) if plugin else None

@@ -17,7 +17,7 @@ from registry_server.operations.accounts import Caller, local_caller
 from registry_server.operations.publish import publish as publish_operation
 from registry_server.registry import Registry, open_registry
 from tests.support.builders import FixedClock, package, tree
-from tests.support.workshop import ELSEWHERE, PLUGINS, Workshop, kinds, told
+from tests.support.workshop import ELSEWHERE, OFFLINE, PLUGINS, Workshop, kinds, told
 
 NUMBERS = [f"export const n{number} = {number};" for number in range(1, 13)]
 INDEX = f"{PLUGINS}/auth/index.ts"
@@ -698,3 +698,47 @@ def test_a_removed_file_that_the_release_changed_is_back_and_named(
 
     assert report.conflicts == (LIB,)
     assert shop.read(LIB) == lib(n2="export const n2 = 22;")
+
+
+# A lockfile that another program wrote, in the design's plain format.
+
+
+def without_digests(shop: Workshop) -> None:
+    path = shop.root / "donkeylabs-lock.json"
+    document = json.loads(path.read_text())
+    for plugin in document["plugins"].values():
+        del plugin["tree"]
+    path.write_text(json.dumps(document))
+
+
+def test_edits_are_found_and_carried_over_without_a_digest_in_the_lockfile(
+    shop: Workshop, two_releases: None
+) -> None:
+    shop.write(LIB, MINE)
+    without_digests(shop)
+
+    shop.apply(update=("auth",))
+
+    assert shop.read(LIB) == lib(n2="export const n2 = 22;", n10="export const n10 = 'mine';")
+
+
+def test_a_plugin_without_digest_goes_when_nothing_of_it_was_edited(
+    shop: Workshop, two_releases: None
+) -> None:
+    without_digests(shop)
+
+    shop.apply(uninstall=("auth",))
+
+    assert not (shop.root / PLUGINS / "auth").exists()
+
+
+def test_a_plugin_nobody_can_judge_is_refused_to_be_removed(
+    shop: Workshop, two_releases: None, tmp_path: Path
+) -> None:
+    without_digests(shop)
+    shutil.rmtree(tmp_path / "cache" / "packages")
+
+    with pytest.raises(PluginEdited, match="nobody can tell whether `auth` has edits"):
+        shop.plan(uninstall=("auth",), settings=OFFLINE)
+
+    assert shop.plan(uninstall=("auth",), is_forced=True, settings=OFFLINE).changes

@@ -1,5 +1,6 @@
 """The ways to ask for less or more than usual: --locked, --frozen, --prune, --latest, lowest, deprecated."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -526,3 +527,33 @@ def test_the_title_of_a_change_is_what_a_command_would_say() -> None:
     }
 
     assert {changes.title: title for changes, title in titles.items()} == {t: t for t in titles.values()}
+
+
+def test_latest_behind_a_name_goes_beyond_the_range_of_the_lockfile(
+    shop: Workshop, publish: Callable[..., Any]
+) -> None:
+    publish("auth", "1.0.0")
+    shop.apply("auth")
+    publish("auth", "2.0.0")
+
+    assert chosen(shop.plan("auth")) == {"auth": "1.0.0"}
+    plan = shop.plan("auth@latest")
+
+    assert chosen(plan) == {"auth": "2.0.0"}
+    assert plan.lockfile.plugins["auth"].range == "^2.0.0"
+
+
+def test_a_locked_install_may_not_change_npm_packages_either(
+    shop: Workshop, publish: Callable[..., Any]
+) -> None:
+    publish("auth", npm={"jose": "^6.0.0"})
+    shop.apply("auth")
+    path = shop.root / "donkeylabs-lock.json"
+    document = json.loads(path.read_text())
+    del document["npm"]
+    path.write_text(json.dumps(document))
+    shutil.rmtree(shop.root / PLUGINS / "auth")
+    (shop.root / "package.json").write_text('{"name": "shop", "dependencies": {"jose": "*"}}')
+
+    with pytest.raises(LockfileOutdated, match="would change"):
+        shop.plan(is_locked=True)
