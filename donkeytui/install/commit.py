@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from donkeytui.install.disk import Disk
+from donkeytui.install.disk import Disk, NewFile
 from donkeytui.install.history import next_number, superseded
 from donkeytui.install.journal import (
     FOLDER,
@@ -124,8 +124,13 @@ def _lay_out(plan: InstallPlan, staged: Staged, folder: Path, disk: Disk, *, at:
     root = Path(plan.root)
     for name in ("new", "files", "old"):
         disk.make_folder(folder / name)
+    written: list[NewFile] = []
     for new in staged.folders:
-        _lay_out_folder(root, new, folder / "new" / new.name, disk)
+        if new.copy_of:
+            disk.copy_folder(root / new.copy_of, folder / "new" / new.name)
+        else:
+            written += _laid_out(new, folder / "new" / new.name, disk)
+    disk.write_files(written)
     files = tuple(
         _lay_out_file(root, file, str(number), folder, disk) for number, file in enumerate(staged.files)
     )
@@ -158,21 +163,12 @@ def _lay_out(plan: InstallPlan, staged: Staged, folder: Path, disk: Disk, *, at:
     )
 
 
-def _lay_out_folder(root: Path, new: StagedFolder, target: Path, disk: Disk) -> None:
-    if new.copy_of:
-        disk.copy_folder(root / new.copy_of, target)
-        return
-    disk.make_folder(target)
-    folders = {target}
-    for path, entry in new.files.items():
-        place = target / path
-        for parent in reversed(place.relative_to(target).parents):
-            if (target / parent) not in folders:
-                disk.make_folder(target / parent)
-                folders.add(target / parent)
-        disk.write(place, entry.data)
-        if entry.is_executable:
-            disk.make_executable(place)
+def _laid_out(new: StagedFolder, target: Path, disk: Disk) -> list[NewFile]:
+    """The files of a new folder, whose folders are made here."""
+    parents = {parent for path in new.files for parent in PurePosixPath(path).parents}
+    for parent in sorted({*parents, PurePosixPath(".")}):
+        disk.make_folder(target / parent)
+    return [NewFile(target / path, entry.data, entry.is_executable) for path, entry in new.files.items()]
 
 
 def _lay_out_file(root: Path, file: StagedFile, number: str, folder: Path, disk: Disk) -> FileSwap:

@@ -2,11 +2,19 @@
 
 import os
 import shutil
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 SYNCS_AT_ONCE = 16
+
+
+class NewFile(NamedTuple):
+    path: Path
+    data: bytes
+    is_executable: bool
 
 
 class Disk:
@@ -21,6 +29,18 @@ class Disk:
         descriptor = os.open(path, flags, 0o644)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
+
+    def write_files(self, files: Sequence[NewFile]) -> None:
+        """New files in folders that are there, durable; several at once, so that none waits for another."""
+
+        def write(file: NewFile) -> None:
+            Disk.write(self, file.path, file.data)
+            if file.is_executable:
+                Disk.make_executable(self, file.path)
+            _sync_file(file.path)
+
+        with ThreadPoolExecutor(SYNCS_AT_ONCE) as pool:
+            list(pool.map(write, files))
 
     def make_executable(self, path: Path) -> None:
         path.chmod(0o755)

@@ -224,7 +224,7 @@ async def _catch_up(session: Session, lockfile: Lockfile, report: Report) -> Non
     """A catalogue without a locked release is behind; when it cannot be had, the lockfile is enough."""
     if any(catalogued(session, name, locked.version) is None for name, locked in lockfile.plugins.items()):
         with contextlib.suppress(OfflineMissing, RegistryUnreachable, UnexpectedResponse, RegistryBusy):
-            await sync(session, report)
+            await sync(session, report, with_index=False)
 
 
 def _about_orphans(orphans: list[str]) -> Notice:

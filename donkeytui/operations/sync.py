@@ -55,9 +55,10 @@ class CatalogueState(Struct, frozen=True, kw_only=True):
     is_stale: bool
 
 
-async def sync(session: Session, report: Report = silent) -> SyncReport:
+async def sync(session: Session, report: Report = silent, *, with_index: bool = True) -> SyncReport:
     """Fetches what changed since the last time; a damaged catalogue is made anew.
 
+    Without `with_index` the search index stays behind: the next search lets it catch up.
     Raises `RegistryUnreachable`, `OfflineMissing`, `UnexpectedResponse`, `IntegrityMismatch` or
     `CacheUnusable`; the catalogue then stays as it was.
     """
@@ -65,7 +66,7 @@ async def sync(session: Session, report: Report = silent) -> SyncReport:
         await _publish_starter(session, report)
         client = await session.client()
         try:
-            return await _sync_once(session, client, report)
+            return await _sync_once(session, client, report, with_index=with_index)
         except CatalogueDamaged:
             report(
                 Notice(
@@ -75,10 +76,10 @@ async def sync(session: Session, report: Report = silent) -> SyncReport:
                 )
             )
             session.catalogue.discard()
-            return await _sync_once(session, client, report)
+            return await _sync_once(session, client, report, with_index=with_index)
 
 
-async def refresh_if_stale(session: Session, report: Report = silent) -> None:
+async def refresh_if_stale(session: Session, report: Report = silent, *, with_index: bool = False) -> None:
     """What reading verbs do first: sync when the catalogue is old, and go on with it when that fails.
 
     Raises only when there is no catalogue at all to go on with.
@@ -92,7 +93,7 @@ async def refresh_if_stale(session: Session, report: Report = silent) -> None:
             )
         return
     try:
-        await sync(session, report)
+        await sync(session, report, with_index=with_index)
     except (RegistryUnreachable, UnexpectedResponse, RegistryBusy, ServerError, RegistryDamaged) as error:
         if state.synced_at is None:
             raise
@@ -154,13 +155,16 @@ async def _publish_starter(session: Session, report: Report) -> None:
     report(StageFinished(stage="starter"))
 
 
-async def _sync_once(session: Session, client: "RegistryClient", report: Report) -> SyncReport:
+async def _sync_once(
+    session: Session, client: "RegistryClient", report: Report, *, with_index: bool
+) -> SyncReport:
     report(StageStarted(stage="feed", unit="plugins"))
     changed = await _follow(session, client, report)
     now = session.clock()
     session.catalogue.confirm(now)
     report(StageFinished(stage="feed"))
-    await session.in_thread(_follow_index, session, report)
+    if with_index:
+        await session.in_thread(_follow_index, session, report)
     return SyncReport(
         registry=session.settings.registry.name,
         plugins=session.catalogue.count(),

@@ -2,13 +2,13 @@
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
 import httpx
 
-from donkeytui.install.disk import Disk
+from donkeytui.install.disk import Disk, NewFile
 
 
 class Killed(BaseException):
@@ -33,6 +33,13 @@ class CountingDisk(Disk):
 
     def write(self, path: Path, data: bytes) -> None:
         self._call("write", lambda: _write_new(path, data), path=path)
+
+    def write_files(self, files: Sequence[NewFile]) -> None:
+        """One after the other, so that every state in between is met."""
+        for file in files:
+            self.write(file.path, file.data)
+            if file.is_executable:
+                self.make_executable(file.path)
 
     def make_executable(self, path: Path) -> None:
         self._call("make_executable", lambda: Disk.make_executable(self, path), path=path)

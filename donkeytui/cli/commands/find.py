@@ -53,7 +53,7 @@ def search_command(
     )
 
     async def operation(session: "Session") -> "tuple[SearchPage, CatalogueState]":
-        await refresh_if_stale(session, invocation.output.report)
+        await refresh_if_stale(session, invocation.output.report, with_index=True)
         found = search(session, " ".join(query), filters=filters, limit=limit, offset=(page - 1) * limit)
         return found, catalogue_state(session)
 
