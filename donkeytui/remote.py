@@ -212,4 +212,6 @@ def _cleaned(problem: Problem) -> Problem:
         title=clean(problem.title, 300),
         detail=clean(problem.detail, 2000, multiline=True),
         hint=clean(problem.hint, 300),
+        # What programs act on is our own to say.
+        extra={},
     )

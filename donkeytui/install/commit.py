@@ -74,7 +74,8 @@ def commit(plan: InstallPlan, staged: Staged, disk: Disk, *, at: str = "") -> No
     try:
         journal = _lay_out(plan, staged, folder, disk, at=at)
         disk.write(folder / JOURNAL, msgspec.json.encode(journal))
-        disk.sync_all(folder)
+        durable = [folder / "new" / new.name / path for new in staged.folders for path in new.files]
+        disk.sync_all(folder, but=durable)
         _check_journal(root, folder / JOURNAL)
         _check_places(root, journal)
         disk.move(folder / JOURNAL, root / FOLDER / JOURNAL)

@@ -58,7 +58,9 @@ def copy_steps(
     for name in touched:
         locked = snapshot.lockfile.plugins.get(name)
         for path in locked.copies if locked else ():
-            if path not in places.files and present.get(path, "") not in ("", A_FOLDER, A_LINK):
+            is_there = present.get(path, "") not in ("", A_FOLDER, A_LINK)
+            # A lockfile comes with a clone: what no plugin may bring was brought by none.
+            if is_there and path not in places.files and _may_hold(snapshot, path):
                 steps[path] = FileStep(kind="remove", path=path, plugin=name)
     return tuple(steps[path] for path in sorted(steps))
 
@@ -115,11 +117,16 @@ def _check_way(plugin: str, target: str, present: str) -> None:
 
 def _check_target(snapshot: ProjectSnapshot, plugin: str, target: str) -> None:
     """The catalogue is the registry's word, and a package is a stranger's."""
-    texts = {text.path for text in snapshot.texts()}
-    root = snapshot.plugins_root
-    is_inside = target == root or target.startswith(f"{root}/") or root.startswith(f"{target}/")
-    if not is_place(target) or target in texts or is_inside:
+    if not _may_hold(snapshot, target):
         raise InvalidPackage(
             f"`{plugin}` would write to `{clean(target, 120)}`, where no plugin may",
             hint="nothing was changed; tell the registry's operator",
         )
+
+
+def _may_hold(snapshot: ProjectSnapshot, path: str) -> bool:
+    """Whether a plugin's file may lie there: not in place of a text we edit, nor in any plugin's folder."""
+    texts = {text.path for text in snapshot.texts()}
+    root = snapshot.plugins_root
+    is_inside = path == root or path.startswith(f"{root}/") or root.startswith(f"{path}/")
+    return is_place(path) and path not in texts and not is_inside

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -90,16 +90,19 @@ class Disk:
     def remove_folder(self, path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
-    def sync_all(self, folder: Path) -> None:
+    def sync_all(self, folder: Path, *, but: Collection[Path] = ()) -> None:
         """Makes everything in `folder` durable, files before the names of them.
 
-        Several at once: a journalling file system then writes many with one commit.
+        `but` are files that are durable already. Several at once: a journalling file system then
+        writes many with one commit.
         """
+        durable = frozenset(but)
         files: list[Path] = []
         folders: list[Path] = []
         for current, _, names in os.walk(folder):
             folders.append(Path(current))
-            files += [path for name in names if not (path := Path(current) / name).is_symlink()]
+            paths = (Path(current) / name for name in names)
+            files += [path for path in paths if path not in durable and not path.is_symlink()]
         with ThreadPoolExecutor(SYNCS_AT_ONCE) as pool:
             list(pool.map(_sync_file, files))
             list(pool.map(_sync_folder, folders))

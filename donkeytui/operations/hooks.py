@@ -147,7 +147,7 @@ def _read(store: Path) -> tuple[Hook, ...]:
     try:
         with store.open("rb") as file:
             return msgspec.json.decode(file.read(APPROVALS_MAX_BYTES), type=_Approvals).approved
-    except (OSError, msgspec.MsgspecError, RecursionError):
+    except (OSError, ValueError, msgspec.MsgspecError, RecursionError):
         return ()
 
 

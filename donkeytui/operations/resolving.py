@@ -120,11 +120,8 @@ def _resolve(
     match answer:
         case Resolved():
             wishes = () if question.is_pruning else _loose(question, answer)
-            if not wishes:
-                return answer
-            request = structs.replace(request, wishes=(*request.wishes, *wishes))
-            more = solve(request, universe, keep_going=_budget(session, BUDGET_SECONDS, is_cancelled))
-            return more if isinstance(more, Resolved) else answer
+            keep_going = _budget(session, BUDGET_SECONDS, is_cancelled)
+            return _with_loose(request, universe, answer, wishes, keep_going=keep_going)
         case Unsolvable():
             conflict = explain(answer, keep_going=_budget(session, EXPLAIN_SECONDS, is_cancelled))
             keep_going = _budget(session, WAYS_OUT_SECONDS, is_cancelled)
@@ -143,6 +140,31 @@ def _loose(question: Question, answer: Resolved) -> tuple[Wish, ...]:
         for name, version in question.lockfile.versions.items()
         if name not in answer.pins
     )
+
+
+def _with_loose(
+    request: Request,
+    universe: Universe,
+    answer: Resolved,
+    wishes: tuple[Wish, ...],
+    *,
+    keep_going: Callable[[], bool],
+) -> Resolved:
+    """The answer with all of `wishes`, or, where not all fit, with as many as do."""
+    groups = (wishes, *((wish,) for wish in wishes)) if len(wishes) > 1 else ((wishes,) if wishes else ())
+    for group in groups:
+        asked = structs.replace(request, wishes=(*request.wishes, *group))
+        match solve(asked, universe, keep_going=keep_going):
+            case Resolved() as more:
+                request, answer = asked, more
+                if group == wishes:
+                    break
+            case GaveUp() as gave_up:
+                # What there was no time to look at must not go for that.
+                raise _gave_up(gave_up)
+            case Unsolvable():
+                pass
+    return answer
 
 
 def _budget(session: Session, seconds: float, is_cancelled: threading.Event) -> Callable[[], bool]:

@@ -152,8 +152,12 @@ def read_snapshot(root: Path) -> ProjectSnapshot:
 
 def read_text(root: Path, path: str, limit: int = TEXT_MAX_BYTES) -> ProjectText:
     """A file below `root`; a missing one has an empty integrity."""
+    place = root / path
     try:
-        with (root / path).open("rb") as file:
+        if place.exists() and not place.is_file():
+            # Opening a pipe would wait for ever.
+            raise ProjectNotWritable(f"{path} is no file", hint="put one there, or remove what is there")
+        with place.open("rb") as file:
             data = file.read(limit + 1)
     except FileNotFoundError:
         return ProjectText(path=path, text="", integrity="")
@@ -244,7 +248,6 @@ def _read_entry(root: Path, named: str) -> ProjectText:
 
 def _read_framework(root: Path) -> Version | None:
     try:
-        document = json.loads((root / FRAMEWORK_PACKAGE).read_bytes()[:TEXT_MAX_BYTES])
-        return parse_version(document["version"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, ProblemError):
+        return parse_version(json.loads(read_text(root, FRAMEWORK_PACKAGE).text)["version"])
+    except (ValueError, KeyError, TypeError, RecursionError, ProblemError):
         return None

@@ -2,7 +2,7 @@
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -65,7 +65,8 @@ class CountingDisk(Disk):
     def sync(self, folder: Path) -> None:
         self._call("sync", lambda: None, path=folder)
 
-    def sync_all(self, folder: Path) -> None:
+    def sync_all(self, folder: Path, *, but: Collection[Path] = ()) -> None:
+        del but
         self._call("sync_all", lambda: None, path=folder)
 
 
