@@ -1,8 +1,9 @@
 """A plan as rows and details, a finished one as next steps, a problem as sentences."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from donkeytui.events import Notice
 from donkeytui.install.copies import FileStep
 from donkeytui.install.plan import Edit, InstallPlan, Step
 from donkeytui.operations.apply import InstallReport
@@ -133,11 +134,8 @@ def step_details(plan: InstallPlan, name: str, width: int) -> list[Line]:
         source = "in the cache" if download.is_cached else "to download"
         lines += [(span(f"{size_text(download.size_bytes)}, {source}"),)]
         lines += wrapped((span(download.integrity, "dim"),), width)
-    for notice in plan.notices:
-        style: StyleName = "warn" if notice.severity != "note" else "dim"
-        if f"`{name}`" in notice.text:
-            lines += [EMPTY, *wrapped((span(f"! {notice.text}", style),), width)]
-    return lines
+    about = notice_lines([notice for notice in plan.notices if f"`{name}`" in notice.text], width)
+    return [*lines, EMPTY, *about] if about else lines
 
 
 def diff_lines(edit: Edit) -> list[Line]:
@@ -149,11 +147,18 @@ def diff_lines(edit: Edit) -> list[Line]:
     return lines
 
 
-def notice_lines(plan: InstallPlan, width: int) -> list[Line]:
+def other_notices(plan: InstallPlan, key: str, width: int) -> list[Line]:
+    """Of the plan, those that the details of the row `key` do not show."""
+    name = key.removeprefix("merge:")
+    return notice_lines([notice for notice in plan.notices if f"`{name}`" not in notice.text], width)
+
+
+def notice_lines(notices: Sequence[Notice], width: int) -> list[Line]:
     lines: list[Line] = []
-    for notice in plan.notices:
+    for notice in notices:
         style: StyleName = "warn" if notice.severity != "note" else "dim"
-        lines += wrapped((span(f"! {notice.text}", style),), width, "  ")
+        lead = "!" if notice.severity != "note" else "·"
+        lines += wrapped((span(f"{lead} {notice.text}", style),), width, "  ")
         if notice.hint:
             lines += wrapped((span(f"  {notice.hint}", "dim"),), width, "  ")
     return lines
