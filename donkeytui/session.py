@@ -11,12 +11,12 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from donkeytui.catalogue import Catalogue
 from donkeytui.problems import OfflineMissing
 from donkeytui.settings import Settings
-from registry_server.search.index import SearchIndex
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from donkeytui.remote import RegistryClient
     from registry_server.embedded import Embedded
+    from registry_server.search.index import SearchIndex
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,7 +48,7 @@ class Session:
         """Seconds for measuring how long something took."""
         folder = settings.cache_dir / "catalogues" / _folder_name(settings.registry.url)
         self.catalogue = Catalogue(folder)
-        self.index = SearchIndex(folder / "search")
+        self._index_folder = folder / "search"
         self.package_cache: Path = settings.cache_dir / "packages"
         self.readme_cache: Path = folder / "readmes"
         self.sync_lock = asyncio.Lock()
@@ -57,6 +58,12 @@ class Session:
         self._opening = asyncio.Lock()
         self._client: RegistryClient | None = None
         self._embedded: Embedded | None = None
+
+    @cached_property
+    def index(self) -> "SearchIndex":
+        from registry_server.search.index import SearchIndex
+
+        return SearchIndex(self._index_folder)
 
     async def client(self) -> "RegistryClient":
         """The registry in use, opened on the first call.

@@ -1,5 +1,6 @@
 """Parse the command line and run one verb; the outermost `except` of the command line."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -61,7 +62,8 @@ def run(
         return 1
     invocation = Invocation(streams=streams, environ=environ, working_folder=folder, open_app=open_app)
     try:
-        donkeytui.main(list(arguments), prog_name="donkeytui", standalone_mode=False, obj=invocation)
+        with contextlib.closing(invocation):
+            donkeytui.main(list(arguments), prog_name="donkeytui", standalone_mode=False, obj=invocation)
         return invocation.exit_status
     except ProblemError as error:
         return _show(invocation, error.problem, error.exit_status)
@@ -81,8 +83,6 @@ def run(
         return 0
     except Exception as error:
         return _show_bug(invocation, error)
-    finally:
-        invocation.close()
 
 
 def _open_app(context: click.Context, invocation: Invocation) -> None:

@@ -102,13 +102,14 @@ def _about_merge(merge: PluginMerge) -> Iterable[Notice]:
 
 def _about_npm(npm: NpmPlan) -> Iterable[Notice]:
     for conflict in npm.conflicts:
-        has = f"package.json has {conflict.range}"
+        has, stays = f"package.json has {conflict.range}", "package.json is left as it is"
         if conflict.other != "package.json":
             has = f"`{conflict.other}` asks for {conflict.range}"
+            stays = f"package.json goes by `{conflict.other}`"
         yield _warning(
             "npm-conflict",
             f"`{conflict.plugin}` asks for {conflict.package} {conflict.wanted}, {has}: no version fits both",
-            "the first stays; change it by hand if the plugin does not work with it",
+            f"{stays}; change it by hand if `{conflict.plugin}` does not work with it",
         )
     if npm.removed:
         yield _note("npm-removed", f"nothing needs {_names(npm.removed)} from npm any more")

@@ -1,7 +1,7 @@
 """Make a plan real: fetch, verify, stage, commit; then say what is left to do."""
 
-import asyncio
 import contextlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import Struct
@@ -17,10 +17,12 @@ from donkeytui.install.tools import package_manager
 from donkeytui.operations.carrying import merge_inputs
 from donkeytui.operations.npm import NpmReport, install_npm_packages
 from donkeytui.operations.registering import installed_definitions, left_registrations, missing_registrations
+from donkeytui.parallel import to_its_end
 from donkeytui.problems import OfflineMissing
 from donkeytui.project.server_entry import Registration
 from donkeytui.project.snapshot import PACKAGE_JSON, read_snapshot
 from donkeytui.session import Session
+from registry_server.contract.definition import Definition
 
 
 class Hook(Struct, frozen=True, kw_only=True):
@@ -70,9 +72,9 @@ async def apply_plan(
 ) -> InstallReport:
     """Until the commit nothing of the project is touched.
 
-    `runs_npm`: the package manager runs afterwards, when package.json changed; whatever it does, the
-    plugins stay. Raises `PlanStale`, `ProjectBusy`, `ProjectNotWritable`, and what fetching and
-    staging raise.
+    Cancelled during the commit or later, it ends with its report all the same. `runs_npm`: the package
+    manager runs afterwards, when package.json changed; whatever it does, the plugins stay. Raises
+    `PlanStale`, `ProjectBusy`, `ProjectNotWritable`, and what fetching and staging raise.
     """
     client = None
     if plan.downloads:
@@ -83,29 +85,16 @@ async def apply_plan(
     root = Path(plan.root)
     report(StageStarted(stage="stage"))
     before = await session.in_thread(read_snapshot, root)
-    gone = installed_definitions(before, [step.name for step in plan.steps if step.kind == "remove"])
+    removed = [step.name for step in plan.steps if step.kind == "remove"]
+    gone = await session.in_thread(installed_definitions, before, removed)
     inputs = await merge_inputs(session, before, plan.merges)
     staged = await session.in_thread(stage, plan, fetched.packages, inputs)
     report(StageFinished(stage="stage"))
     await commit_staged(session, plan, staged, report=report, disk=disk)
-    after = await session.in_thread(read_snapshot, root)
     return InstallReport(
         root=plan.root,
         changes=plan.changes,
-        next_steps=NextSteps(
-            entry=after.entry.path,
-            registrations=missing_registrations(
-                after, {package.name: package.definition for package in _new(plan, staged)}
-            ),
-            removals=left_registrations(after, gone),
-            env_vars=_new_variables(plan, staged),
-            npm_command=npm_command(root) if touches_npm(plan) else "",
-            commands=("bunx donkeylabs generate",) if staged.folders or gone else (),
-            instructions=tuple(
-                text for package in _new(plan, staged) for text in package.contents.instructions
-            ),
-            hooks=_hooks(plan, staged),
-        ),
+        next_steps=await to_its_end(session.in_thread(_next_steps, plan, staged, gone)),
         notices=plan.notices,
         conflicts=plan.conflicts,
         npm=await install_npm_packages(session, root, report) if runs_npm and touches_npm(plan) else None,
@@ -115,15 +104,26 @@ async def apply_plan(
 async def commit_staged(
     session: Session, plan: InstallPlan, staged: Staged, *, report: Report, disk: Disk | None = None
 ) -> None:
-    """A commit cannot be cut in two: whoever cancels waits for it, and is told what was done."""
+    """A commit cannot be cut in two; after it, nothing may be that hides from the user what was done."""
     report(StageStarted(stage="commit"))
     at = session.clock().isoformat(timespec="seconds")
-    task = asyncio.ensure_future(session.in_thread(_commit, plan, staged, disk or Disk(), at))
-    while not task.done():
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.shield(task)
-    task.result()
+    await to_its_end(session.in_thread(_commit, plan, staged, disk or Disk(), at))
     report(StageFinished(stage="commit"))
+
+
+def _next_steps(plan: InstallPlan, staged: Staged, gone: Mapping[str, Definition]) -> NextSteps:
+    root = Path(plan.root)
+    after, new = read_snapshot(root), _new(plan, staged)
+    return NextSteps(
+        entry=after.entry.path,
+        registrations=missing_registrations(after, {package.name: package.definition for package in new}),
+        removals=left_registrations(after, gone),
+        env_vars=tuple(dict.fromkeys(name for package in new for name in package.contents.env_vars)),
+        npm_command=npm_command(root) if touches_npm(plan) else "",
+        commands=("bunx donkeylabs generate",) if staged.folders or gone else (),
+        instructions=tuple(text for package in new for text in package.contents.instructions),
+        hooks=_hooks(plan, staged),
+    )
 
 
 def npm_command(root: Path) -> str:
@@ -156,10 +156,6 @@ def _new(plan: InstallPlan, staged: Staged) -> list[ReadPackage]:
         for name in ready or [name for name in by_name if name not in ordered][:1]:
             ordered[name] = by_name[name]
     return list(ordered.values())
-
-
-def _new_variables(plan: InstallPlan, staged: Staged) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for package in _new(plan, staged) for name in package.contents.env_vars))
 
 
 def _hooks(plan: InstallPlan, staged: Staged) -> tuple[Hook, ...]:

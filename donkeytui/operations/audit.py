@@ -7,10 +7,8 @@ from donkeytui.operations.project import open_project
 from donkeytui.operations.releases import catalogued, hours_too_young
 from donkeytui.operations.sync import refresh_if_stale
 from donkeytui.project.lockfile import LockedPlugin
-from donkeytui.project.snapshot import ProjectSnapshot
 from donkeytui.session import Session
 from registry_server.contract.problems import Severity
-from registry_server.contract.wire import Release
 
 
 class AuditFinding(Struct, frozen=True, kw_only=True):
@@ -38,10 +36,10 @@ async def audit(session: Session, report: Report = silent) -> AuditReport:
     """From project and catalogue. Raises what opening the project and reading the registry raise."""
     snapshot = await open_project(session, report)
     await refresh_if_stale(session, report)
+    edited, missing = set(snapshot.edited()), set(snapshot.missing())
     findings: list[AuditFinding] = []
     for name, locked in snapshot.lockfile.plugins.items():
-        release = catalogued(session, name, locked.version)
-        findings += _about_plugin(session, snapshot, name, locked, release)
+        findings += _about_plugin(session, name, locked, is_edited=name in edited, is_missing=name in missing)
     order = ("error", "warning", "note")
     return AuditReport(
         root=str(snapshot.root),
@@ -51,8 +49,9 @@ async def audit(session: Session, report: Report = silent) -> AuditReport:
 
 
 def _about_plugin(
-    session: Session, snapshot: ProjectSnapshot, name: str, locked: LockedPlugin, release: Release | None
+    session: Session, name: str, locked: LockedPlugin, *, is_edited: bool, is_missing: bool
 ) -> list[AuditFinding]:
+    release = catalogued(session, name, locked.version)
     found: list[AuditFinding] = []
 
     def add(severity: Severity, code: str, text: str, hint: str = "") -> None:
@@ -79,8 +78,8 @@ def _about_plugin(
             add("note", "hook", f"it has a hook: {release.contents.postinstall}", "donkeytui hooks")
         if release.contents.labels:
             add("note", "capabilities", f"its code uses: {', '.join(release.contents.labels)}")
-    if name in snapshot.edited():
+    if is_edited:
         add("note", "edited", "its files were edited here", f"donkeytui diff {name}")
-    if name in snapshot.missing():
+    if is_missing:
         add("error", "missing", "its files are not there", "donkeytui install")
     return found

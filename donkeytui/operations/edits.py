@@ -52,9 +52,10 @@ class FileDiff(Struct, frozen=True, kw_only=True):
 async def verify(session: Session, report: Report = silent) -> VerifyReport:
     """Checks every installed plugin; fetches nothing. Raises what opening the project raises."""
     snapshot = await open_project(session, report)
+    states = _states(snapshot)
     return VerifyReport(
         root=str(snapshot.root),
-        plugins=tuple([await _check(session, snapshot, name) for name in snapshot.lockfile.plugins]),
+        plugins=tuple([await _check(session, snapshot, name, state=state) for name, state in states.items()]),
         yours=tuple(snapshot.yours()),
     )
 
@@ -78,7 +79,7 @@ async def diff(
 
 async def _diff_of(session: Session, snapshot: ProjectSnapshot, name: str) -> list[FileDiff]:
     released = _placed(snapshot, name, (await pristine(session, snapshot, name)).files)
-    now = _placed(snapshot, name, working_files(snapshot, name))
+    now = _placed(snapshot, name, await session.in_thread(working_files, snapshot, name))
     return [
         FileDiff(
             plugin=name,
@@ -89,13 +90,12 @@ async def _diff_of(session: Session, snapshot: ProjectSnapshot, name: str) -> li
     ]
 
 
-async def _check(session: Session, snapshot: ProjectSnapshot, name: str) -> PluginCheck:
+async def _check(session: Session, snapshot: ProjectSnapshot, name: str, *, state: State) -> PluginCheck:
     locked = snapshot.lockfile.plugins[name]
-    state = _state(snapshot, name)
     if state != "edited":
         return PluginCheck(name=name, version=locked.version, state=state)
     try:
-        now = _placed(snapshot, name, working_files(snapshot, name))
+        now = _placed(snapshot, name, await session.in_thread(working_files, snapshot, name))
     except PluginEdited:
         # A link among its files: edited, and not by anything that could be read.
         return PluginCheck(name=name, version=locked.version, state="edited")
@@ -106,12 +106,13 @@ async def _check(session: Session, snapshot: ProjectSnapshot, name: str) -> Plug
     return PluginCheck(name=name, version=locked.version, state="edited", files=files, markers=markers)
 
 
-def _state(snapshot: ProjectSnapshot, name: str) -> State:
-    if name in snapshot.missing():
-        return "missing"
-    if name in snapshot.edited():
-        return "edited"
-    return "intact" if snapshot.lockfile.plugins[name].tree else "unknown"
+def _states(snapshot: ProjectSnapshot) -> dict[str, State]:
+    """Of every plugin in the lockfile."""
+    states: dict[str, State] = {
+        name: "intact" if plugin.tree else "unknown" for name, plugin in snapshot.lockfile.plugins.items()
+    }
+    states |= dict.fromkeys(snapshot.edited(), "edited")
+    return states | dict.fromkeys(snapshot.missing(), "missing")
 
 
 def _placed(snapshot: ProjectSnapshot, name: str, files: PluginFiles) -> dict[str, bytes]:

@@ -1,5 +1,6 @@
 """Install the npm packages that package.json names, with the project's own package manager."""
 
+import asyncio
 from pathlib import Path
 from typing import Literal
 
@@ -7,6 +8,7 @@ from msgspec import Struct
 
 from donkeytui.events import OutputLine, Report, StageFinished, StageStarted, silent
 from donkeytui.install.tools import find_tool, package_manager, run
+from donkeytui.parallel import is_cancelled
 from donkeytui.session import Session
 
 TIME_LIMIT_SECONDS = 600.0
@@ -25,7 +27,10 @@ class NpmReport(Struct, frozen=True, kw_only=True):
 
 
 async def install_npm_packages(session: Session, root: Path, report: Report = silent) -> NpmReport:
-    """Never raises for what the package manager does; its lines come as events too."""
+    """Never raises for what the package manager does; its lines come as events too.
+
+    Cancelling ends the package manager, and that is told like a failure of it: the plugins are there.
+    """
     environment = session.settings.environment
     tool = package_manager(root)
     command = f"{tool} install"
@@ -34,6 +39,8 @@ async def install_npm_packages(session: Session, root: Path, report: Report = si
         return NpmReport(command=command, state="not-run", why=f"{tool} is not installed here")
     if session.settings.is_offline:
         return NpmReport(command=command, state="not-run", why="the session is offline")
+    if is_cancelled():
+        return NpmReport(command=command, state="not-run", why="it was stopped before")
     lines: list[str] = []
 
     def heard(line: str) -> None:
@@ -44,6 +51,8 @@ async def install_npm_packages(session: Session, root: Path, report: Report = si
     report(StageStarted(stage="npm"))
     try:
         finished = await run((path, "install"), root, environment, heard, seconds=TIME_LIMIT_SECONDS)
+    except asyncio.CancelledError:
+        return NpmReport(command=command, state="failed", why="it was stopped", lines=tuple(lines))
     except OSError as error:
         return NpmReport(command=command, state="failed", why=f"{tool} cannot be started: {error.strerror}")
     finally:

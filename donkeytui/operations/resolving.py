@@ -75,7 +75,7 @@ def notice_of(note: Note) -> Notice:
     """A note of the solver as a sentence."""
     code, subject = note.kind, f"`{note.name}` {note.version} {note.detail}"
     if note.kind == "young-taken":
-        return Notice(severity="warning", code=code, text=f"{subject}; nothing older fits")
+        return Notice(severity="warning", code=code, text=subject)
     return Notice(severity="note", code=code, text=f"{subject}, using {note.taken}")
 
 
@@ -151,14 +151,14 @@ def _with_loose(
     keep_going: Callable[[], bool],
 ) -> Resolved:
     """The answer with all of `wishes`, or, where not all fit, with as many as do."""
-    groups = (wishes, *((wish,) for wish in wishes)) if len(wishes) > 1 else ((wishes,) if wishes else ())
+    groups = (wishes, *((wish,) for wish in wishes)) if wishes else ()
     for group in groups:
         asked = structs.replace(request, wishes=(*request.wishes, *group))
         match solve(asked, universe, keep_going=keep_going):
+            case Resolved() as more if group == wishes:
+                return more
             case Resolved() as more:
                 request, answer = asked, more
-                if group == wishes:
-                    break
             case GaveUp() as gave_up:
                 # What there was no time to look at must not go for that.
                 raise _gave_up(gave_up)

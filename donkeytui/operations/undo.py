@@ -4,6 +4,7 @@ What was edited since in a text file (a script added to package.json, say) is ke
 anything else that moved on stops the undo, unless it is forced.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import Struct
@@ -19,6 +20,7 @@ from donkeytui.operations.apply import InstallReport, NextSteps, commit_staged, 
 from donkeytui.operations.npm import install_npm_packages
 from donkeytui.operations.project import open_project, open_root
 from donkeytui.operations.registering import installed_definitions, left_registrations, missing_registrations
+from donkeytui.parallel import to_its_end
 from donkeytui.problems import NothingToUndo, ProjectNotWritable, UndoBlocked
 from donkeytui.project.lockfile import LOCKFILE_NAME, Lockfile, parse_lockfile
 from donkeytui.project.merge import merge_trees
@@ -32,6 +34,7 @@ from donkeytui.project.snapshot import (
 )
 from donkeytui.project.tree import tree_integrity
 from donkeytui.session import Session
+from registry_server.contract.definition import Definition
 from registry_server.contract.integrity import integrity_of
 from registry_server.contract.versions import parse_version
 
@@ -85,27 +88,33 @@ async def apply_undo(
     report: Report = silent,
     disk: Disk | None = None,
 ) -> InstallReport:
-    """Raises `PlanStale`, `UndoBlocked`, `ProjectBusy` or `ProjectNotWritable`."""
+    """As `apply_plan`. Raises `PlanStale`, `UndoBlocked`, `ProjectBusy` or `ProjectNotWritable`."""
     root = Path(plan.root)
     before = await session.in_thread(read_snapshot, root)
-    gone = installed_definitions(before, [step.name for step in plan.steps if step.kind == "remove"])
+    removed = [step.name for step in plan.steps if step.kind == "remove"]
+    gone = await session.in_thread(installed_definitions, before, removed)
     staged = await session.in_thread(_stage, plan)
     await commit_staged(session, plan, staged, report=report, disk=disk)
-    after = await session.in_thread(read_snapshot, root)
-    back = installed_definitions(after, [step.name for step in plan.steps if step.kind == "install"])
     return InstallReport(
         root=plan.root,
         undid=plan.undoes,
         changes=plan.changes,
-        next_steps=NextSteps(
-            entry=after.entry.path,
-            registrations=missing_registrations(after, back),
-            removals=left_registrations(after, {n: d for n, d in gone.items() if n not in after.trees}),
-            npm_command=npm_command(root) if touches_npm(plan) else "",
-            commands=("bunx donkeylabs generate",) if plan.changes else (),
-        ),
+        next_steps=await to_its_end(session.in_thread(_next_steps, plan, gone)),
         notices=plan.notices,
         npm=await install_npm_packages(session, root, report) if runs_npm and touches_npm(plan) else None,
+    )
+
+
+def _next_steps(plan: InstallPlan, gone: Mapping[str, Definition]) -> NextSteps:
+    root = Path(plan.root)
+    after = read_snapshot(root)
+    back = installed_definitions(after, [step.name for step in plan.steps if step.kind == "install"])
+    return NextSteps(
+        entry=after.entry.path,
+        registrations=missing_registrations(after, back),
+        removals=left_registrations(after, {n: d for n, d in gone.items() if n not in after.trees}),
+        npm_command=npm_command(root) if touches_npm(plan) else "",
+        commands=("bunx donkeylabs generate",) if plan.changes else (),
     )
 
 

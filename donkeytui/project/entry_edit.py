@@ -33,9 +33,9 @@ _IMPORT = re.compile(
 )
 _REGISTER = re.compile(r"server\.registerPlugin\((?P<local>[\w$]+)(?P<rest>[^\x00-\x1f\u2028\u2029]*)\);")
 _INDEX = re.compile(r"/index(?:\.[cm]?[jt]s)?\Z")
-_COMMENT = rb"/\*(?:[^*\r\n]|\*(?!/))*+\*/"
-_REST_OF_LINE = re.compile(rb"[ \t]*+(?:" + _COMMENT + rb"[ \t]*+)*+(?://[^\r\n]*+)?+(?=\r?\n|\Z)")
-_BEGINNING_OF_LINE = re.compile(rb"[ \t]*+(?:" + _COMMENT + rb"[ \t]*+)*+")
+_COMMENT = rb"/\*(?>(?:[^*\r\n]|\*(?!/))*)\*/"
+_REST_OF_LINE = re.compile(rb"[ \t]*+(?>(?:" + _COMMENT + rb"[ \t]*+)*)(?>(?://[^\r\n]*+)?)(?=\r?\n|\Z)")
+_BEGINNING_OF_LINE = re.compile(rb"[ \t]*+(?>(?:" + _COMMENT + rb"[ \t]*+)*)")
 _BLANKS = re.compile(rb"[ \t]*")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LINE_SEPARATORS = (b"\xe2\x80\xa8", b"\xe2\x80\xa9")

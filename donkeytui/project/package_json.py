@@ -35,7 +35,7 @@ _COMES_AFTER = (
 """Where a new `dependencies` goes: behind the first of these that is there."""
 
 _LAST_LINE = re.compile(r"[\s\S]*?(\r?\n[^\n]*)\Z")
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[{}\[\],:]|[^\s{}\[\],:"]+')
+_TOKEN = re.compile(r'"(?>(?:[^"\\]|\\.)*)"|[{}\[\],:]|[^\s{}\[\],:"]+')
 
 
 class _Member(Struct, frozen=True, kw_only=True):

@@ -1,8 +1,9 @@
 """What a release does besides bringing its folder, told from its package alone.
 
 The registry states it in the catalogue, so that a plan can show it before anything is downloaded;
-the client tells it again from the package it got. One function for both, so they can only differ
-when the registry does not say what the package holds.
+the client tells it again from the package it got, but for the labels, which take a scan of the
+sources. One function for both, so the rest can only differ when the registry does not say what the
+package holds.
 """
 
 from registry_server.contract.archive import Entries

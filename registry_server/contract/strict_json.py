@@ -12,7 +12,7 @@ from typing import NoReturn
 JSON_MAX_BYTES = 1 << 20
 DEPTH_MAX = 64
 
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+_STRING = re.compile(r'"(?>(?:[^"\\]|\\.)*)(?:"|\\?\Z)', re.DOTALL)
 """A string, also one that never ends: else each quote sign in it would be tried as a beginning."""
 
 

@@ -181,19 +181,20 @@ class _Reader:
 
 
 # A token that matters for nesting. Each literal runs to its end or, unfinished, as far as it could:
-# no alternative looks ahead and then fails, so the whole is linear in the text.
+# no alternative looks ahead and then fails, so the whole is linear in the text. A group is repeated in
+# an atomic group, not by `*+`: Python 3.11.0 to 3.11.4 lose what comes after one (CPython issue 106052).
 _TOKEN = re.compile(
     r"""
-      (?P<literal> //[^\n]*+ | "(?:[^"\\\n]|\\[\s\S])*+"? | '(?:[^'\\\n]|\\[\s\S])*+'? )
-    | (?P<comment> /\*(?:[^*]|\*(?!/))*+ (?P<comment_end>\*/)? )
+      (?P<literal> //[^\n]*+ | "(?>(?:[^"\\\n]|\\[\s\S])*)"? | '(?>(?:[^'\\\n]|\\[\s\S])*)'? )
+    | (?P<comment> /\*(?>(?:[^*]|\*(?!/))*) (?P<comment_end>\*/)? )
     | (?P<slash> / )
     | (?P<sign> => | <<=? | [<>]= | [`<>()\[\]{};] )
     | (?P<statement> \n[^\S\n]*+(?:break|case|const|export|for|if|let|return|switch|throw|try|var|while)\b )
     """,
     re.VERBOSE,
 )
-_REGEX = re.compile(r"/(?:[^/\\\[\n]|\\[^\n]|\[(?:[^\]\\\n]|\\[^\n])*+\]?)*+(?P<end>/)?")
-_TEMPLATE_TEXT = re.compile(r"(?:[^`\\$]|\\[\s\S]|\$(?!\{))*+(?P<end>`|\$\{)?")
+_REGEX = re.compile(r"/(?>(?:[^/\\\[\n]|\\[^\n]|\[(?>(?:[^\]\\\n]|\\[^\n])*)\]?)*)(?P<end>/)?")
+_TEMPLATE_TEXT = re.compile(r"(?>(?:[^`\\$]|\\[\s\S]|\$(?!\{))*)(?P<end>`|\$\{)?")
 _LAST_WORD = re.compile(r"(?<![\w$.])[a-z]+\Z")
 _POSTFIX = re.compile(r"(?:\+\+|--|[\w$)\]]!)\Z")
 _DIVISION_MAX = 200

@@ -55,8 +55,8 @@ class FileCopy(Wire, frozen=True, kw_only=True):
 class Contents(Wire, frozen=True, kw_only=True):
     """What a release does besides bringing its folder, so that a plan can say it before a download.
 
-    Made from the package by `contents`, the same for registry and client; nothing here is believed
-    of a registry that the package does not bear out. Every list is bounded there.
+    Made from the package by `contents`, where every list is bounded. A plan believes it of a registry; what
+    is written elsewhere in the project, asked of the user or offered to be run comes from the package.
     """
 
     labels: tuple[Label, ...] = ()

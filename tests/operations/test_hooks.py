@@ -175,6 +175,7 @@ DAMAGED = (
     b'{"approved": {"auth": true}}',
     b'{"approved": "*"}',
     b'{"approved": [{"plugin": "auth"}]}',
+    b'{"approved": [{"plugin": "\xff", "version": "1.0.0", "command": "setup --now"}]}',
     b'{"approved": [], "padding": "' + b"x" * (1 << 20) + b'"}',
 )
 

@@ -118,6 +118,8 @@ def test_a_conflict_of_two_plugins_names_both(shop: Workshop, publish: Callable[
     assert told(plan, "npm-conflict") == [
         "`mail` asks for jose ^6.0.0, `auth` asks for ^5.0.0: no version fits both"
     ]
+    (notice,) = (notice for notice in plan.notices if notice.code == "npm-conflict")
+    assert notice.hint == "package.json goes by `auth`; change it by hand if `mail` does not work with it"
 
 
 def test_a_range_that_the_user_changed_since_is_the_user_s(

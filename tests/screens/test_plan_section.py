@@ -106,6 +106,61 @@ def test_undo_is_a_plan_to_look_at_and_brings_everything_back(
     assert tree(project) == before
 
 
+def test_forcing_a_plan_forces_no_undo_after_it(
+    publish: Callable[..., Any],
+    install: Callable[..., None],
+    settings: Settings,
+    clock: FixedClock,
+    project: Path,
+) -> None:
+    publish("users")
+    own = project / PLUGINS / "users" / "index.ts"
+    own.parent.mkdir(parents=True)
+    own.write_text("export const mine = true;\n")
+
+    async def run() -> tuple[str, str]:
+        async with running_app(settings, clock, size=(120, 36)) as pilot:
+            await press(pilot, "R")
+            await stage_install(pilot, "users")
+            await press(pilot, "4", "F")
+            done = await press(pilot, "A")
+            own.write_text("export const edited = true;\n")
+            return done, await press(pilot, "Z")
+
+    done, undoing = asyncio.run(run())
+
+    assert "Done" in done
+    assert "cannot be undone as it stands" in undoing
+    assert "F goes ahead all the same" in undoing
+
+
+def test_what_is_staged_stays_staged_through_an_undo(
+    publish: Callable[..., Any],
+    install: Callable[..., None],
+    settings: Settings,
+    clock: FixedClock,
+    project: Path,
+) -> None:
+    publish("users")
+    install("users")
+    publish("mail")
+
+    async def run() -> str:
+        async with running_app(settings, clock, size=(120, 36)) as pilot:
+            await press(pilot, "R")
+            await stage_install(pilot, "mail")
+            await press(pilot, "4", "Z")
+            await press(pilot, "A")
+            await press(pilot, "2")
+            return await press(pilot, "4")
+
+    planned = asyncio.run(run())
+
+    assert not (project / "donkeylabs-lock.json").exists()
+    assert "+ install" in planned
+    assert "mail" in planned
+
+
 def test_edits_that_meet_a_release_are_said_before_and_after(
     publish: Callable[..., Any],
     install: Callable[..., None],

@@ -42,7 +42,9 @@ class Options(TypedDict, total=False):
 _OPTIONS = {
     "yes": click.option("--yes", "-y", is_flag=True, help="Apply the plan without asking."),
     "dry_run": click.option("--dry-run", is_flag=True, help="Show the plan and change nothing."),
-    "diff": click.option("--diff", is_flag=True, help="Where the plan is only shown: edited files line by line."),
+    "diff": click.option(
+        "--diff", is_flag=True, help="Where the plan is only shown: edited files line by line."
+    ),
     "force": click.option(
         "--force", is_flag=True, help="Also where your own files or edits would be replaced."
     ),

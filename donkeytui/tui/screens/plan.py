@@ -41,6 +41,7 @@ _STAGE_WORDS = {
     "feed": "reading the catalogue",
     "index": "building the index",
     "starter": "setting up the registry",
+    "npm": "installing npm packages",
 }
 
 
@@ -125,14 +126,8 @@ class PlanSection(Vertical):
 
     def action_undo(self) -> None:
         """The way back behind the last change, as a plan to be looked at."""
-        session, is_forced = self._state.session, self._is_forced
-
-        async def operation(report: Report) -> InstallPlan:
-            return await plan_undo(session, is_forced=is_forced, report=report)
-
-        self._is_undoing, self._mode = True, "solving"
-        self._runner.start("plan", operation, is_exclusive=True)
-        self._draw()
+        self._is_forced = False
+        self._plan_undo()
 
     def action_drop(self) -> None:
         name = self.query_one("#plan-list", LineList).key
@@ -153,7 +148,7 @@ class PlanSection(Vertical):
     def action_force(self) -> None:
         self._is_forced = True
         if self._is_undoing:
-            self.action_undo()
+            self._plan_undo()
         else:
             self._make_plan()
 
@@ -196,8 +191,12 @@ class PlanSection(Vertical):
             self._mode = "ready" if not message.result.is_empty else "empty"
         elif isinstance(message.result, InstallReport):
             self._report, self._plan, self._mode = message.result, None, "done"
-            self._state.basket.clear()
-            self._planned_revision = self._state.basket.revision
+            if message.result.undid:
+                # What was staged was not done by it: entering the section plans that anew.
+                self._planned_revision = -1
+            else:
+                self._state.basket.clear()
+                self._planned_revision = self._state.basket.revision
             self.post_message(ProjectChanged())
         self._draw()
         self._focus_rows()
@@ -230,6 +229,9 @@ class PlanSection(Vertical):
     def _make_plan(self) -> None:
         basket, session = self._state.basket, self._state.session
         self._planned_revision = basket.revision
+        if self._is_undoing:
+            # What was forced was the undo.
+            self._is_forced = False
         self._report, self._is_undoing = None, False
         if not len(basket):
             self._runner.cancel("plan")
@@ -242,6 +244,16 @@ class PlanSection(Vertical):
             return await plan_changes(session, changes, report)
 
         self._mode = "solving"
+        self._runner.start("plan", operation, is_exclusive=True)
+        self._draw()
+
+    def _plan_undo(self) -> None:
+        session, is_forced = self._state.session, self._is_forced
+
+        async def operation(report: Report) -> InstallPlan:
+            return await plan_undo(session, is_forced=is_forced, report=report)
+
+        self._is_undoing, self._mode = True, "solving"
         self._runner.start("plan", operation, is_exclusive=True)
         self._draw()
 
@@ -316,7 +328,7 @@ class PlanSection(Vertical):
             return lines.report_lines(self._report, width - 1)
         if self._plan is not None and self._keys():
             key = self.query_one("#plan-list", LineList).key or self._keys()[0]
-            notices = lines.notice_lines(self._plan, width - 1)
+            notices = lines.other_notices(self._plan, key, width - 1)
             return lines.step_details(self._plan, key, width - 1) + ([EMPTY, *notices] if notices else [])
         if self._mode == "solving":
             return []
