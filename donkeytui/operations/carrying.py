@@ -37,11 +37,13 @@ async def carried_edits(
         base = installed_download(session, name, locked)
         cached = cached_integrities(session.package_cache, [wanted.release.checksum])
         next_package = await package_of(session, download_of(name, wanted.release, cached))
+        mine = await session.in_thread(working_files, snapshot, name)
+        after = await session.in_thread(read_plugin, name, wanted.release.version, next_package)
         merged = await session.in_thread(
             merge_plugin,
             (await _pristine(session, snapshot, name)).files,
-            working_files(snapshot, name),
-            read_plugin(name, wanted.release.version, next_package).files,
+            mine,
+            after.files,
             side=side,
             folder=f"{snapshot.plugins_root}/{name}",
             version=wanted.release.version,
@@ -81,7 +83,8 @@ async def merge_inputs(
     """What staging needs to merge as planned."""
     return {
         merge.name: MergeInput(
-            base=await package_of(session, merge.base), mine=working_files(snapshot, merge.name)
+            base=await package_of(session, merge.base),
+            mine=await session.in_thread(working_files, snapshot, merge.name),
         )
         for merge in merges
     }

@@ -137,16 +137,8 @@ async def _plan(
     changes: Changes,
     notices: Iterable[Notice],
 ) -> InstallPlan:
-    integrities = [wanted.release.checksum for wanted in goal.values()]
-    targets = {copy.target for wanted in goal.values() for copy in wanted.release.contents.copies}
-    options = PlanOptions(
-        title=changes.title,
-        cached=cached_integrities(session.package_cache, integrities),
-        is_forced=changes.is_forced,
-        afresh=changes.meant,
-        present={path: read_copy(snapshot.root, path) for path in targets | snapshot.copies.keys()},
-        notices=tuple(notices),
-    )
+    options = await session.in_thread(_look, session, snapshot, goal, changes)
+    options = structs.replace(options, notices=tuple(notices))
     if not changes.is_forced and not all(plugin.tree for plugin in snapshot.lockfile.plugins.values()):
         from donkeytui.operations.carrying import with_digests
 
@@ -162,6 +154,21 @@ async def _plan(
         entry = await plan_entry(session, snapshot, goal)
         options = structs.replace(options, entry=entry.edit, notices=(*options.notices, *entry.notices))
     return await session.in_thread(make_plan, snapshot, goal, options)
+
+
+def _look(
+    session: Session, snapshot: ProjectSnapshot, goal: Mapping[str, Wanted], changes: Changes
+) -> PlanOptions:
+    """What a plan has to know of the disk besides the snapshot."""
+    integrities = [wanted.release.checksum for wanted in goal.values()]
+    targets = {copy.target for wanted in goal.values() for copy in wanted.release.contents.copies}
+    return PlanOptions(
+        title=changes.title,
+        cached=cached_integrities(session.package_cache, integrities),
+        is_forced=changes.is_forced,
+        afresh=changes.meant,
+        present={path: read_copy(snapshot.root, path) for path in targets | snapshot.copies.keys()},
+    )
 
 
 async def _solved(

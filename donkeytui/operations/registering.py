@@ -29,6 +29,12 @@ async def plan_entry(session: Session, snapshot: ProjectSnapshot, goal: Mapping[
     """The entry with all of `goal` registered, and what goes taken out. New packages are fetched for it."""
     gone = [name for name in snapshot.lockfile.plugins if name not in goal]
     wanted = {name: await _definition(session, snapshot, name, goal[name]) for name in needed_first(goal)}
+    return await session.in_thread(_change_entry, snapshot, wanted, gone)
+
+
+def _change_entry(
+    snapshot: ProjectSnapshot, wanted: Mapping[str, Definition], gone: Collection[str]
+) -> EntryChange:
     if not snapshot.entry.integrity:
         text = f"there is no server entry to edit, as {snapshot.entry.path} would be"
         return EntryChange(notices=(_not_edited(text, ""),) if wanted else ())

@@ -28,6 +28,9 @@ _STARTS = frozenset(("handleGenerateMode", "listen", "start"))
 """Methods after which a registration comes too late; the first of them may end the process."""
 _CHAIN_MAX = 200
 
+ENTRY_MAX = 50_000
+"""Characters of an entry that is read; real ones stay far below, and hostile ones cost seconds beyond."""
+
 _NAMES = frozenset(
     (
         "identifier",
@@ -108,6 +111,8 @@ def registration(name: str, definition: Definition, *, entry: str, plugins_root:
 
 def read_entry(text: str) -> "ServerEntry":
     """Raises `NotUnderstoodError`, also for text that is too large or too tangled to be parsed."""
+    if len(text) > ENTRY_MAX:
+        raise NotUnderstoodError(f"it is longer than {ENTRY_MAX} characters")
     try:
         source = parse(text)
     except InvalidPackage as error:

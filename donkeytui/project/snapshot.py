@@ -242,8 +242,14 @@ def _check_inside(root: Path, folder: str) -> None:
 def _read_entry(root: Path, named: str) -> ProjectText:
     """The server entry the config names, or the first of the framework's own places that is there."""
     candidates = (named.removeprefix("./"),) if named else SERVER_ENTRIES
-    found = next((path for path in candidates if is_place(path) and _is_file(root / path)), None)
+    found = next((path for path in candidates if is_place(path) and _is_plain_file(root, path)), None)
     return read_text(root, found) if found else ProjectText(path=SERVER_ENTRIES[0], text="", integrity="")
+
+
+def _is_plain_file(root: Path, path: str) -> bool:
+    """Not one that a link leads to: a clone could have it lead out of the project, and into a plan."""
+    linked = any((root / part).is_symlink() for part in (path, *_parents(path)))
+    return not linked and _is_file(root / path)
 
 
 def _read_framework(root: Path) -> Version | None:

@@ -14,10 +14,9 @@ from donkeytui.resolution.facts import (
     smallest_wishes,
     wishes_of,
 )
-from donkeytui.resolution.request import KeepGoing, Request, Wish, always
+from donkeytui.resolution.request import KeepGoing, Wish, always
 from donkeytui.resolution.sentences import Teller
 from donkeytui.resolution.solver import Unsolvable
-from donkeytui.resolution.universe import Universe
 from donkeytui.resolution.wording import requirement
 
 FACTS_MAX = 12
@@ -57,13 +56,6 @@ def explain(unsolvable: Unsolvable, *, keep_going: KeepGoing = always) -> Confli
         core=tuple(core),
         involved=tuple(dict.fromkeys((*plugins, *named))),
     )
-
-
-def smallest_core(
-    request: Request, universe: Universe, *, keep_going: KeepGoing = always
-) -> tuple[Wish, ...]:
-    """A smallest set of the wishes that has no answer; all of them when that cannot be found out."""
-    return tuple(smallest_wishes(request.wishes, request, universe, keep_going=keep_going))
 
 
 def _fewest_facts(unsolvable: Unsolvable, core: list[Wish], keep_going: KeepGoing) -> list[Fact]:

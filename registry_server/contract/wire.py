@@ -59,7 +59,8 @@ class Contents(Wire, frozen=True, kw_only=True):
     is written elsewhere in the project, asked of the user or offered to be run comes from the package.
     """
 
-    labels: tuple[Label, ...] = ()
+    labels: tuple[str, ...] = ()
+    """Of `Label`; as text, so that a reader from before a new one still reads the document."""
     """Sorted; of the code that is installed or copied."""
     migrations: tuple[str, ...] = ()
     """File names in `migrations/`, in the order in which they run."""

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from donkeytui.project.entry_edit import EntryEdit, add_registrations, remove_registrations
-from donkeytui.project.server_entry import Registration
+from donkeytui.project.server_entry import ENTRY_MAX, Registration
 
 AUTH = Registration(
     name="auth",
@@ -320,7 +320,7 @@ NOT_UNDERSTOOD = {
         MADE + f"{IMPORT}\nsetup(server, [authPlugin]);",
         "in another way than by registering",
     ),
-    "too large": (MADE + "//" + "x" * 1024 * 1024, "bytes"),
+    "too large": (MADE + "//" + "x" * ENTRY_MAX, "longer than"),
     "too deep": (MADE + "(" * 5000, "brackets are open"),
 }
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from msgspec import json, structs
 
-from donkeytui.resolution.explain import FACTS_AT_END, FACTS_MAX, Conflict, explain, smallest_core
+from donkeytui.resolution.explain import FACTS_AT_END, FACTS_MAX, Conflict, explain
 from donkeytui.resolution.solver import Environment, Request, Resolved, Unsolvable, Wish, solve
 from donkeytui.resolution.universe import Universe
 from registry_server.contract.ranges import parse_range
@@ -367,14 +367,3 @@ def test_without_any_one_wish_of_the_core_there_is_an_answer() -> None:
             left = tuple(one for one in core if one is not left_out)
             assert isinstance(solve(structs.replace(request, wishes=left), world), Resolved), f"seed {seed}"
     assert seen > 10
-
-
-def test_smallest_core_finds_the_wishes_that_matter_without_a_proof() -> None:
-    documents = [document("auth", release("1.0.0")), document("email", release("1.0.0"))]
-    wishes = tuple(
-        Wish(name=name, range=parse_range(text), source="request")
-        for name, text in (("email", "*"), ("auth", "^1.0.0"), ("auth", "^2.0.0"))
-    )
-
-    assert smallest_core(Request(wishes=wishes), universe(documents)) == wishes[2:]
-    assert smallest_core(Request(wishes=wishes), universe(documents), keep_going=lambda: False) == wishes

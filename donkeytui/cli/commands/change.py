@@ -117,7 +117,7 @@ def update_command(invocation: Invocation, plugins: tuple[str, ...], **options: 
 
 @verb(name="pin", epilog="Example: donkeytui pin auth-jwt")
 @click.argument("plugins", nargs=-1, required=True, metavar="NAME...")
-@_takes("yes", "dry_run")
+@_takes("dry_run")
 def pin_command(invocation: Invocation, plugins: tuple[str, ...], **options: Unpack[Options]) -> None:
     """Hold plugins at their versions: no update moves them until they are unpinned."""
     _run(invocation, _changes(options, pin=plugins), {**options, "yes": True}, nothing="pinned already")
@@ -125,7 +125,7 @@ def pin_command(invocation: Invocation, plugins: tuple[str, ...], **options: Unp
 
 @verb(name="unpin", epilog="Example: donkeytui unpin auth-jwt")
 @click.argument("plugins", nargs=-1, required=True, metavar="NAME...")
-@_takes("yes", "dry_run")
+@_takes("dry_run")
 def unpin_command(invocation: Invocation, plugins: tuple[str, ...], **options: Unpack[Options]) -> None:
     """Let pinned plugins move again."""
     _run(invocation, _changes(options, unpin=plugins), {**options, "yes": True}, nothing="not pinned")
@@ -150,6 +150,8 @@ def plan_command(
     **options: Unpack[Options],
 ) -> None:
     """Show what a change would do, whole, and change nothing."""
+    import shlex
+
     from donkeytui.operations.plan_file import render_plan_file, write_plan_file
 
     changes = _changes(
@@ -158,7 +160,7 @@ def plan_command(
     plan = _plan(invocation, changes)
     if out is not None:
         write_plan_file(invocation.working_folder / out, render_plan_file(changes, plan))
-        invocation.output.say(f"the plan is in {out}; donkeytui apply {out} makes it real")
+        invocation.output.say(f"the plan is in {out}; donkeytui apply {shlex.quote(str(out))} makes it real")
     _show_dry(invocation.output, plan, with_texts=bool(options.get("diff")), nothing="there is nothing to do")
 
 
