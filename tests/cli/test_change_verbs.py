@@ -469,6 +469,12 @@ def test_a_plan_is_kept_shown_and_applied(made: None, cli: Cli, project: Path) -
     assert versions(project) == {"auth": "1.1.0", "users": "1.0.0"}
 
 
+def test_the_command_for_a_kept_plan_is_quoted_for_the_shell(made: None, cli: Cli) -> None:
+    kept = cli("plan auth --out '../my change.json'")
+
+    assert "donkeytui apply '../my change.json' makes it real" in kept.err
+
+
 def test_applying_asks_as_installing_does(made: None, cli: Cli, project: Path) -> None:
     cli("plan auth --out ../change.json")
 

@@ -18,13 +18,11 @@ from msgspec import structs
 from donkeytui.embedded import EmbeddedTransport
 from donkeytui.events import silent
 from donkeytui.install.fetch import (
-    PARTIAL_FOLDER,
-    PARTIALS_MAX,
-    PARTIALS_MAX_BYTES,
     Patience,
     fetch,
     fetch_one,
 )
+from donkeytui.install.partial import PARTIAL_FOLDER, PARTIALS_MAX, PARTIALS_MAX_BYTES
 from donkeytui.install.plan import Download
 from donkeytui.problems import OfflineMissing, RegistryUnreachable, UnexpectedResponse
 from donkeytui.remote import RegistryClient, make_http_client
