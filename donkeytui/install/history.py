@@ -40,8 +40,14 @@ def next_number(root: Path) -> int:
 
 
 def superseded(root: Path) -> list[Path]:
-    """Folders of changes that newer ones pushed out."""
-    return [folder for _, folder in _records(root)[GENERATIONS_KEPT:]]
+    """Folders of changes that newer ones pushed out, oldest first: an undo outlives what it took back.
+
+    The newest stay, and so many that can be undone: changes taken back do not push those out.
+    """
+    history = read_history(root)
+    undoable = [generation.folder for generation in history if generation.can_be_undone]
+    kept = {*(generation.folder for generation in history[:GENERATIONS_KEPT]), *undoable[:GENERATIONS_KEPT]}
+    return [generation.folder for generation in reversed(history) if generation.folder not in kept]
 
 
 def _records(root: Path) -> list[tuple[Journal, Path]]:

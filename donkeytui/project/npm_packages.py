@@ -71,8 +71,9 @@ def change_npm(
 ) -> NpmChange:
     """`text` (package.json) for the plugins of `needs` (plugin -> package -> range): all that stay.
 
-    `records` are those of the last change. Of plugins that exclude each other the first by name
-    wins. The same again changes nothing; without needs, all that we did is undone.
+    `records` are those of the last change. Of plugins that exclude each other those win that agree with
+    what we wrote then, so that who comes later takes nothing from who was there; else the first by
+    name. The same again changes nothing; without needs, all that we did is undone.
 
     Raises `InvalidManifest` when `text` cannot be read, `InvalidRange` when a plugin's is no range.
     """
@@ -84,7 +85,8 @@ def change_npm(
     conflicts: list[NpmConflict] = []
     for package in sorted({*wanted, *records}):
         before = _users_range(present.get(package), records.get(package))
-        target = _target(package, before, wanted.get(package, {}))
+        ours = records[package].range if package in records and before != present.get(package) else None
+        target = _target(package, before, _in_order(wanted.get(package, {}), ours))
         conflicts += target.conflicts
         if target.range is None:
             obsolete.append(package)
@@ -112,6 +114,16 @@ def _by_package(needs: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, s
         for package, range_ in needs[plugin].items():
             wanted.setdefault(package, {})[plugin] = range_
     return wanted
+
+
+def _in_order(wanted: Mapping[str, str], ours: str | None) -> dict[str, str]:
+    """By name, but first those that agree with what we wrote."""
+    if ours is None:
+        return dict(wanted)
+    agreeing = {plugin for plugin, range_ in wanted.items() if intersect_ranges(ours, range_) is not None}
+    return {
+        plugin: wanted[plugin] for plugin in sorted(wanted, key=lambda name: (name not in agreeing, name))
+    }
 
 
 def _users_range(present: str | None, record: NpmRecord | None) -> str | None:

@@ -1,7 +1,7 @@
 """Newer releases that were passed over for another reason than ranges, and young ones that were taken.
 
 So that a plan can say "2.1.1 is 3 h old, using 2.1.0" instead of leaving a person to wonder. Told is
-the newest release for each reason, and only of plugins that are new or moved.
+the newest release for each reason, and only of plugins that are new, moved, or were free to move.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,7 +29,9 @@ def make_notes(
     """`asked`: all ranges that a plugin of `pins` must be in."""
     notes: list[Note] = []
     for name, chosen in pins.items():
-        if rules.request.locked.get(name) != chosen.version.text:
+        request = rules.request
+        is_free = name in request.free or request.mode != "keep"
+        if is_free or request.locked.get(name) != chosen.version.text:
             notes += _notes(rules, universe, chosen=chosen, name=name, asked=asked[name])
     return tuple(notes)
 

@@ -118,7 +118,7 @@ def test_a_folder_where_a_file_should_be_is_a_problem(project: Path, path: str) 
     (project / path).unlink(missing_ok=True)
     (project / path).mkdir()
 
-    with pytest.raises(ProjectNotWritable, match=f"{path} cannot be read"):
+    with pytest.raises(ProjectNotWritable, match=f"{path} is no file"):
         read_snapshot(project)
 
 
