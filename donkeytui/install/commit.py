@@ -24,6 +24,7 @@ from donkeytui.install.journal import (
     FileSwap,
     FolderSwap,
     Journal,
+    needs_recovery,
     read_journal,
     refuse_links,
 )
@@ -33,10 +34,6 @@ from donkeytui.install.stage import Staged, StagedFile, StagedFolder
 from donkeytui.problems import PlanStale, ProjectNotWritable
 from donkeytui.project.snapshot import read_copy, read_snapshot
 from registry_server.contract.integrity import integrity_of
-
-
-def needs_recovery(root: Path) -> bool:
-    return (root / FOLDER / JOURNAL).exists()
 
 
 def recover(root: Path, disk: Disk) -> bool:

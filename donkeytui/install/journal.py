@@ -76,6 +76,11 @@ class Journal(Struct, frozen=True, kw_only=True):
     """The number of the change this one took back."""
 
 
+def needs_recovery(root: Path) -> bool:
+    """Whether a change was begun and not finished."""
+    return (root / FOLDER / JOURNAL).exists()
+
+
 def read_journal(root: Path, path: Path) -> Journal:
     """Raises `ProjectNotWritable` for what is no journal of ours, `OSError` when it cannot be read."""
     try:

@@ -3,9 +3,7 @@
 from pathlib import Path
 
 from donkeytui.events import Notice, Report, silent
-from donkeytui.install.commit import needs_recovery, recover
-from donkeytui.install.disk import Disk
-from donkeytui.install.project_lock import project_lock
+from donkeytui.install.journal import needs_recovery
 from donkeytui.operations.sync import discard_if_damaged
 from donkeytui.problems import NotInstalled
 from donkeytui.project.lockfile import Lockfile
@@ -53,5 +51,9 @@ def check_installed(lockfile: Lockfile, names: tuple[str, ...]) -> None:
 
 
 def _recover(root: Path) -> bool:
+    from donkeytui.install.commit import recover
+    from donkeytui.install.disk import Disk
+    from donkeytui.install.project_lock import project_lock
+
     with project_lock(root, task="finishing an interrupted change"):
         return recover(root, Disk())

@@ -25,7 +25,6 @@ from registry_server.contract.problems import (
 from registry_server.contract.versions import parse_version
 from registry_server.contract.wire import ChangePage, PluginDocument, Shard
 from registry_server.search.document import make_search_document
-from registry_server.search.index import IndexDamaged
 
 if TYPE_CHECKING:
     from donkeytui.remote import RegistryClient
@@ -292,6 +291,8 @@ def _malformed(detail: str) -> UnexpectedResponse:
 
 
 def _follow_index(session: Session, report: Report) -> None:
+    from registry_server.search.index import IndexDamaged
+
     catalogue, index = session.catalogue, session.index
     epoch, cursor = catalogue.epoch(), catalogue.cursor()
     if not epoch:

@@ -11,10 +11,10 @@ import msgspec
 import pytest
 from filelock import FileLock
 
-from donkeytui.install.commit import commit, needs_recovery, recover
+from donkeytui.install.commit import commit, recover
 from donkeytui.install.disk import Disk
 from donkeytui.install.history import read_history
-from donkeytui.install.journal import GENERATIONS_KEPT
+from donkeytui.install.journal import GENERATIONS_KEPT, needs_recovery
 from donkeytui.install.plan import InstallPlan, edit_of
 from donkeytui.install.project_lock import project_lock
 from donkeytui.install.stage import Staged, StagedFile

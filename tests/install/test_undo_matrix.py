@@ -10,9 +10,10 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from donkeytui.install.commit import needs_recovery, recover
+from donkeytui.install.commit import recover
 from donkeytui.install.disk import Disk
 from donkeytui.install.history import read_history
+from donkeytui.install.journal import needs_recovery
 from donkeytui.install.plan import InstallPlan
 from donkeytui.install.project_lock import project_lock
 from donkeytui.operations.undo import apply_undo

@@ -235,22 +235,21 @@ def _plan(invocation: Invocation, changes: "Changes") -> "InstallPlan":
 def _run(invocation: Invocation, changes: "Changes", options: Options, *, nothing: str) -> None:
     from msgspec import structs
 
-    from donkeytui.operations.apply import apply_plan
-
     try:
         plan = _plan(invocation, changes)
     except PluginEdited as error:
         if not (changes.uninstall and _is_sure(invocation.output, error, options)):
             raise
         plan = _plan(invocation, structs.replace(changes, is_forced=True))
-    report, runs_npm = invocation.output.report, not options.get("no_npm")
-    _go_on(
-        invocation,
-        plan,
-        options,
-        apply=lambda session: apply_plan(session, plan, runs_npm=runs_npm, report=report),
-        nothing=nothing,
-    )
+
+    async def apply(session: "Session") -> "InstallReport":
+        # Not before there is something to apply: it is half of what such a command imports.
+        from donkeytui.operations.apply import apply_plan
+
+        runs_npm = not options.get("no_npm")
+        return await apply_plan(session, plan, runs_npm=runs_npm, report=invocation.output.report)
+
+    _go_on(invocation, plan, options, apply=apply, nothing=nothing)
 
 
 def _is_sure(output: Output, error: PluginEdited, options: Options) -> bool:
@@ -294,14 +293,14 @@ def _go_on(
 
 
 def _show_dry(output: Output, plan: "InstallPlan", *, with_texts: bool, nothing: str) -> None:
-    from donkeytui.cli.plans import print_plan
-
     _notices(output, plan)
     if output.is_json:
         output.result({"plan": plan})
     elif plan.is_empty:
         output.say(nothing)
     else:
+        from donkeytui.cli.plans import print_plan
+
         print_plan(output, plan, with_texts=with_texts)
 
 
