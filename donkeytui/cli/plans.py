@@ -41,6 +41,8 @@ def print_plan(output: Output, plan: InstallPlan, *, with_texts: bool) -> None:
     for edit in plan.edits if with_texts else ():
         if edit.path != LOCKFILE_NAME:
             print_diff(output, _difference(edit))
+    for text in (text for merge in plan.merges for text in merge.diffs.values()) if with_texts else ():
+        print_diff(output, text)
     output.say(_totals(plan))
 
 

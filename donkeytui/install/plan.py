@@ -64,6 +64,8 @@ class PluginMerge(Struct, frozen=True, kw_only=True):
     """The package the edits were made on."""
     files: tuple[MergedFile, ...]
     """Those the user touched; paths relative to the project."""
+    diffs: dict[str, str] = {}
+    """Path -> what becomes of the user's file, as a unified diff; left out where nothing does."""
 
     @property
     def conflicts(self) -> tuple[str, ...]:

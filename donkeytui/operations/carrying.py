@@ -13,8 +13,9 @@ from donkeytui.install.plan import PluginMerge, Wanted, download_of
 from donkeytui.install.stage import MergeInput, ReadPackage, read_plugin
 from donkeytui.operations.packages import installed_download, package_of
 from donkeytui.problems import OfflineMissing, PluginEdited, RegistryUnreachable
+from donkeytui.project.differences import unified
 from donkeytui.project.merge import Side
-from donkeytui.project.plugin_files import PluginFiles, merge_plugin, read_plugin_files
+from donkeytui.project.plugin_files import MergedPlugin, PluginFiles, merge_plugin, read_plugin_files
 from donkeytui.project.snapshot import ProjectSnapshot
 from donkeytui.session import Session
 from registry_server.contract.problems import PluginNotFound, VersionNotFound
@@ -48,8 +49,24 @@ async def carried_edits(
             folder=f"{snapshot.plugins_root}/{name}",
             version=wanted.release.version,
         )
-        merges.append(PluginMerge(name=name, side=side, base=base, files=merged.touched))
+        merges.append(
+            PluginMerge(
+                name=name,
+                side=side,
+                base=base,
+                files=merged.touched,
+                diffs=await session.in_thread(_diffs, f"{snapshot.plugins_root}/{name}", mine, merged),
+            )
+        )
     return tuple(merges)
+
+
+def _diffs(folder: str, mine: PluginFiles, merged: MergedPlugin) -> dict[str, str]:
+    before, after = mine.placed(folder), merged.files.placed(folder)
+    told = {
+        file.path: unified(file.path, before.get(file.path), after.get(file.path)) for file in merged.touched
+    }
+    return {path: text for path, text in told.items() if text}
 
 
 async def with_digests(

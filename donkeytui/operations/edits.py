@@ -13,6 +13,7 @@ from donkeytui.project.differences import FileChange, changed_paths, unified
 from donkeytui.project.merge import has_markers
 from donkeytui.project.plugin_files import PluginFiles
 from donkeytui.project.snapshot import ProjectSnapshot
+from donkeytui.project.tree import GENERATED
 from donkeytui.session import Session
 
 State = Literal["intact", "edited", "missing", "unknown"]
@@ -116,7 +117,8 @@ def _states(snapshot: ProjectSnapshot) -> dict[str, State]:
 
 
 def _placed(snapshot: ProjectSnapshot, name: str, files: PluginFiles) -> dict[str, bytes]:
-    """By path in the project; `schema.ts` keeps its place at the top so that it is passed over."""
+    """By path in the project, but for what the framework generates."""
     folder = f"{snapshot.plugins_root}/{name}"
-    placed = {f"{folder}/{path}": entry.data for path, entry in files.folder.items() if path != "schema.ts"}
-    return placed | {path: entry.data for path, entry in files.copies.items()}
+    placed = files.placed(folder)
+    placed.pop(f"{folder}/{GENERATED}", None)
+    return placed

@@ -26,6 +26,11 @@ class PluginFiles(Struct, frozen=True, kw_only=True):
     def tree(self) -> str:
         return tree_integrity({path: entry.data for path, entry in self.folder.items()})
 
+    def placed(self, folder: str) -> dict[str, bytes]:
+        """All by path in the project, where the plugin lies in `folder`."""
+        inside = {f"{folder}/{path}": entry.data for path, entry in self.folder.items()}
+        return inside | {path: entry.data for path, entry in self.copies.items()}
+
     @property
     def copy_integrities(self) -> dict[str, str]:
         return {path: file_integrity(entry.data) for path, entry in self.copies.items()}

@@ -64,6 +64,10 @@ def test_edits_beside_the_release_s_own_are_merged_and_told(shop: Workshop, two_
     (merge,) = plan.merges
     assert [(file.path, file.outcome) for file in merge.files] == [(LIB, "merged")]
     assert told(plan, "merged") == ["your edits of `auth` are carried over: 1 file"]
+    changed = [
+        line for line in merge.diffs[LIB].splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")
+    ]
+    assert changed == [f"-{NUMBERS[1]}", "+export const n2 = 22;"]
     assert report.conflicts == ()
     assert shop.read(LIB) == lib(n2="export const n2 = 22;", n10="export const n10 = 'mine';")
     assert shop.file("auth/more.ts").exists()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,37 @@ PLUGINS = "src/server/plugins"
 LINES = "".join(f"export const line{number} = {number};\n" for number in range(9))
 
 
-@pytest.fixture
-def install(in_session: Callable[..., Any]) -> Callable[..., None]:
-    def install(*wanted: str) -> None:
+class Desk:
+    """A project, a registry to publish to, and the app on both."""
+
+    def __init__(
+        self,
+        publish: Callable[..., Any],
+        in_session: Callable[..., Any],
+        settings: Settings,
+        clock: FixedClock,
+    ) -> None:
+        self.publish = publish
+        self.project = settings.project_start
+        self._in_session = in_session
+        self._settings = settings
+        self._clock = clock
+
+    def install(self, *wanted: str) -> None:
         async def operate(session: Any) -> None:
             await apply_plan(session, await plan_changes(session, Changes(install=wanted)))
 
-        in_session(operate)
+        self._in_session(operate)
 
-    return install
+    def app(self) -> AbstractAsyncContextManager[Pilot[Any]]:
+        return running_app(self._settings, self._clock, size=(120, 36))
+
+
+@pytest.fixture
+def desk(
+    publish: Callable[..., Any], in_session: Callable[..., Any], settings: Settings, clock: FixedClock
+) -> Desk:
+    return Desk(publish, in_session, settings, clock)
 
 
 def versions(project: Path) -> dict[str, str]:
@@ -49,20 +72,14 @@ async def press(pilot: Pilot[Any], *keys: str) -> str:
     return seen(pilot)
 
 
-def test_a_conflict_shows_its_sentences_and_enter_plans_a_way_out(
-    publish: Callable[..., Any],
-    install: Callable[..., None],
-    settings: Settings,
-    clock: FixedClock,
-    project: Path,
-) -> None:
-    publish("users", "1.0.0")
-    install("users")
-    publish("users", "2.0.0")
-    publish("invoice", needs={"users": "^2.0.0"})
+def test_a_conflict_shows_its_sentences_and_enter_plans_a_way_out(desk: Desk) -> None:
+    desk.publish("users", "1.0.0")
+    desk.install("users")
+    desk.publish("users", "2.0.0")
+    desk.publish("invoice", needs={"users": "^2.0.0"})
 
     async def run() -> tuple[str, str, str]:
-        async with running_app(settings, clock, size=(120, 36)) as pilot:
+        async with desk.app() as pilot:
             await press(pilot, "R")
             await stage_install(pilot, "invoice")
             conflict = await press(pilot, "4")
@@ -75,25 +92,19 @@ def test_a_conflict_shows_its_sentences_and_enter_plans_a_way_out(
     assert "→ `users` ^2.0.0 brings users 2.0.0, invoice 1.0.0" in conflict
     assert "1.0.0 → 2.0.0" in planned
     assert "Done" in done
-    assert versions(project) == {"invoice": "1.0.0", "users": "2.0.0"}
+    assert versions(desk.project) == {"invoice": "1.0.0", "users": "2.0.0"}
 
 
-def test_undo_is_a_plan_to_look_at_and_brings_everything_back(
-    publish: Callable[..., Any],
-    install: Callable[..., None],
-    settings: Settings,
-    clock: FixedClock,
-    project: Path,
-) -> None:
-    publish("users")
-    before = tree(project)
-    install("users")
+def test_undo_is_a_plan_to_look_at_and_brings_everything_back(desk: Desk) -> None:
+    desk.publish("users")
+    before = tree(desk.project)
+    desk.install("users")
 
     async def run() -> tuple[str, str, str]:
-        async with running_app(settings, clock, size=(120, 36)) as pilot:
+        async with desk.app() as pilot:
             await press(pilot, "4")
             planned = await press(pilot, "Z")
-            assert tree(project) != before
+            assert tree(desk.project) != before
             done = await press(pilot, "A")
             return planned, done, await press(pilot, "Z")
 
@@ -103,23 +114,17 @@ def test_undo_is_a_plan_to_look_at_and_brings_everything_back(
     assert "removed users 1.0.0" in done
     assert "there is nothing to undo" in nothing
     assert "goes ahead" not in nothing
-    assert tree(project) == before
+    assert tree(desk.project) == before
 
 
-def test_forcing_a_plan_forces_no_undo_after_it(
-    publish: Callable[..., Any],
-    install: Callable[..., None],
-    settings: Settings,
-    clock: FixedClock,
-    project: Path,
-) -> None:
-    publish("users")
-    own = project / PLUGINS / "users" / "index.ts"
+def test_forcing_a_plan_forces_no_undo_after_it(desk: Desk) -> None:
+    desk.publish("users")
+    own = desk.project / PLUGINS / "users" / "index.ts"
     own.parent.mkdir(parents=True)
     own.write_text("export const mine = true;\n")
 
     async def run() -> tuple[str, str]:
-        async with running_app(settings, clock, size=(120, 36)) as pilot:
+        async with desk.app() as pilot:
             await press(pilot, "R")
             await stage_install(pilot, "users")
             await press(pilot, "4", "F")
@@ -134,19 +139,13 @@ def test_forcing_a_plan_forces_no_undo_after_it(
     assert "F goes ahead all the same" in undoing
 
 
-def test_what_is_staged_stays_staged_through_an_undo(
-    publish: Callable[..., Any],
-    install: Callable[..., None],
-    settings: Settings,
-    clock: FixedClock,
-    project: Path,
-) -> None:
-    publish("users")
-    install("users")
-    publish("mail")
+def test_what_is_staged_stays_staged_through_an_undo(desk: Desk) -> None:
+    desk.publish("users")
+    desk.install("users")
+    desk.publish("mail")
 
     async def run() -> str:
-        async with running_app(settings, clock, size=(120, 36)) as pilot:
+        async with desk.app() as pilot:
             await press(pilot, "R")
             await stage_install(pilot, "mail")
             await press(pilot, "4", "Z")
@@ -156,53 +155,42 @@ def test_what_is_staged_stays_staged_through_an_undo(
 
     planned = asyncio.run(run())
 
-    assert not (project / "donkeylabs-lock.json").exists()
+    assert not (desk.project / "donkeylabs-lock.json").exists()
     assert "+ install" in planned
     assert "mail" in planned
 
 
-def test_edits_that_meet_a_release_are_said_before_and_after(
-    publish: Callable[..., Any],
-    install: Callable[..., None],
-    settings: Settings,
-    clock: FixedClock,
-    project: Path,
-) -> None:
-    publish("users", "1.0.0", extra={"lines.ts": LINES})
-    install("users@^1")
-    publish("users", "1.1.0", extra={"lines.ts": LINES.replace("line1 = 1", "line1 = 100")})
-    edited = project / PLUGINS / "users" / "lines.ts"
+def test_edits_that_meet_a_release_are_said_before_and_after(desk: Desk) -> None:
+    desk.publish("users", "1.0.0", extra={"lines.ts": LINES})
+    desk.install("users@^1")
+    desk.publish("users", "1.1.0", extra={"lines.ts": LINES.replace("line1 = 1", "line1 = 100")})
+    edited = desk.project / PLUGINS / "users" / "lines.ts"
     edited.write_text(LINES.replace("line1 = 1", "line1 = 7"))
 
-    async def run() -> tuple[str, str]:
-        async with running_app(settings, clock, size=(120, 36)) as pilot:
+    async def run() -> tuple[str, str, str]:
+        async with desk.app() as pilot:
             await press(pilot, "R")
             await press(pilot, "2")
             await press(pilot, "u")
-            return await press(pilot, "4"), await press(pilot, "A")
+            return await press(pilot, "4"), await press(pilot, "down"), await press(pilot, "A")
 
-    planned, done = asyncio.run(run())
+    planned, merged, done = asyncio.run(run())
 
+    assert "+<<<<<<< yours" in merged
     assert f"CONFLICT  {PLUGINS}/users/lines.ts" in planned
     assert f"to be resolved: {PLUGINS}/users/lines.ts" in done
     assert "<<<<<<< yours" in edited.read_text()
 
 
-def test_p_pins_a_plugin_and_lets_it_move_again(
-    publish: Callable[..., Any],
-    install: Callable[..., None],
-    settings: Settings,
-    clock: FixedClock,
-    project: Path,
-) -> None:
-    publish("users")
-    install("users")
+def test_p_pins_a_plugin_and_lets_it_move_again(desk: Desk) -> None:
+    desk.publish("users")
+    desk.install("users")
 
     def is_pinned() -> bool:
-        return parse_lockfile((project / "donkeylabs-lock.json").read_text()).plugins["users"].pinned
+        return parse_lockfile((desk.project / "donkeylabs-lock.json").read_text()).plugins["users"].pinned
 
     async def run() -> tuple[str, bool, bool]:
-        async with running_app(settings, clock, size=(120, 36)) as pilot:
+        async with desk.app() as pilot:
             await press(pilot, "2", "p")
             await press(pilot, "4", "A")
             after_pin = is_pinned()

@@ -36,10 +36,10 @@ def plan_rows(plan: InstallPlan, width: int) -> list[Line]:
 
 
 def plan_keys(plan: InstallPlan) -> list[str]:
-    """What each of `plan_rows` is about: a plugin, `file:` and a path, or `merge:` and a plugin."""
+    """What each of `plan_rows` is about: a plugin, or `file:` or `merge:` and a path."""
     return [
         *(step.name for step in plan.changes),
-        *(f"merge:{merge.name}" for merge in plan.merges for _ in merge.files),
+        *(f"merge:{file.path}" for merge in plan.merges for file in merge.files),
         *(f"file:{file.path}" for file in plan.files),
         *(f"file:{edit.path}" for edit in plan.edits),
     ]
@@ -119,7 +119,8 @@ def step_details(plan: InstallPlan, name: str, width: int) -> list[Line]:
         return diff_lines(edit)
     if name.startswith("file:"):
         return wrapped((span(name.removeprefix("file:"), "heading"),), width)
-    name = name.removeprefix("merge:")
+    if name.startswith("merge:"):
+        return _merge_details(plan, name.removeprefix("merge:"), width)
     step = next(step for step in plan.steps if step.name == name)
     lines: list[Line] = [(span(step.name, "heading"), span(f"  {step.after or step.before}", "dim")), EMPTY]
     if step.why:
@@ -138,18 +139,28 @@ def step_details(plan: InstallPlan, name: str, width: int) -> list[Line]:
     return [*lines, EMPTY, *about] if about else lines
 
 
+def _merge_details(plan: InstallPlan, path: str, width: int) -> list[Line]:
+    """What becomes of one file that the user edited."""
+    text = next((merge.diffs[path] for merge in plan.merges if path in merge.diffs), "")
+    if not text:
+        return [(span(path, "heading"),), EMPTY, *wrapped((span("your file stays as it is", "dim"),), width)]
+    hunks = [line for line in text.split("\n") if line[:1] in ("+", "-", "@", " ")]
+    return [(span(path, "heading"),), EMPTY, *map(_diff_line, hunks[2:])]
+
+
 def diff_lines(edit: Edit) -> list[Line]:
-    lines: list[Line] = [(span(edit.path, "heading"),), EMPTY]
     before, after = edit.before.splitlines(), edit.after.splitlines()
-    for text in list(difflib.unified_diff(before, after, lineterm="", n=2))[2:]:
-        style: StyleName = {"+": "good", "-": "bad", "@": "dim"}.get(text[:1], "")  # type: ignore[assignment]
-        lines.append((span(text.replace("\t", "    "), style),))
-    return lines
+    hunks = list(difflib.unified_diff(before, after, lineterm="", n=2))[2:]
+    return [(span(edit.path, "heading"),), EMPTY, *map(_diff_line, hunks)]
 
 
-def other_notices(plan: InstallPlan, key: str, width: int) -> list[Line]:
-    """Of the plan, those that the details of the row `key` do not show."""
-    name = key.removeprefix("merge:")
+def _diff_line(text: str) -> Line:
+    style: StyleName = {"+": "good", "-": "bad", "@": "dim"}.get(text[:1], "")  # type: ignore[assignment]
+    return (span(text.replace("\t", "    "), style),)
+
+
+def other_notices(plan: InstallPlan, name: str, width: int) -> list[Line]:
+    """Of the plan, those that the details of the row `name` do not show."""
     return notice_lines([notice for notice in plan.notices if f"`{name}`" not in notice.text], width)
 
 
