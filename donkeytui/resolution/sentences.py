@@ -128,11 +128,12 @@ class Teller:
             if (clause.cause, clause.range_text) == (fact.cause, fact.range_text):
                 mask |= clause.terms[fact.target]
         name = f"`{fact.target}` {self._span(plugin, mask)}"
+        is_one = self._mattering(plugin, mask).bit_count() == 1
         match fact.cause:
             case "yanked":
-                return f"{name} was withdrawn by its author (yanked)"
+                return f"{name} {'was' if is_one else 'were'} withdrawn by the author (yanked)"
             case "deprecated":
-                return f"{name} is deprecated, and only taken when named exactly"
+                return f"{name} {'is' if is_one else 'are'} deprecated, and only taken when named exactly"
             case "young":
                 return f"{name} {self._cool_down(plugin, mask)}"
             case _:
@@ -143,10 +144,12 @@ class Teller:
 
     def _cool_down(self, plugin: Plugin, mask: int) -> str:
         wait = timedelta(hours=self._request.cool_down_hours)
-        left = mask & self._accepted.get(plugin.name, mask) or mask
+        left = self._mattering(plugin, mask)
         moments = [one.published for at, one in enumerate(plugin.candidates) if left >> (at + 1) & 1]
         first = (min(moments) + wait).astimezone(UTC)
-        return f"is in its cool-down of {self._request.cool_down_hours:g} h, until {first:%Y-%m-%d %H:%M} UTC"
+        whose = "is in its" if left.bit_count() == 1 else "are in their"
+        hours = f"{self._request.cool_down_hours:g} h"
+        return f"{whose} cool-down of {hours}, until {first:%Y-%m-%d %H:%M} UTC"
 
     def _mask(self, fact: Fact) -> int:
         return self._universe.mask(fact.target, parse_range(fact.range_text))
@@ -155,8 +158,11 @@ class Teller:
         return self._universe.plugin_or_stand_in(name)
 
     def _span(self, plugin: Plugin, mask: int) -> str:
-        """The releases in `mask` that matter."""
-        return span(plugin, mask & self._accepted.get(plugin.name, mask) or mask)
+        return span(plugin, self._mattering(plugin, mask))
+
+    def _mattering(self, plugin: Plugin, mask: int) -> int:
+        """Of `mask`, the releases that those who ask would accept."""
+        return mask & self._accepted.get(plugin.name, mask) or mask
 
 
 def _gathered(facts: list[Fact]) -> list[list[Fact]]:

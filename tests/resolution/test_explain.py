@@ -168,7 +168,7 @@ def test_releases_their_author_withdrew_among_others() -> None:
 
     assert conflict([queue, bus], "queue@>3.0.0").facts == (
         "you asked for `queue >3.0.0`",
-        "`queue` 3.0.1 was withdrawn by its author (yanked)",
+        "`queue` 3.0.1 was withdrawn by the author (yanked)",
         "`queue` 3.0.2 needs `bus`, but no release is in that range (it has none)",
     )
 
@@ -235,7 +235,7 @@ def test_each_way_out_that_is_closed_is_told() -> None:
 
     assert told.facts[0] == "you asked for `users`"
     assert sorted(told.facts[1:]) == [
-        "`users` 1.0.0 was withdrawn by its author (yanked)",
+        "`users` 1.0.0 was withdrawn by the author (yanked)",
         "`users` 2.0.0 is deprecated, and only taken when named exactly",
         "`users` 3.0.0 needs @donkeylabs/server ^9.0.0, and this project has 2.0.0",
         "`users` 4.0.0 needs `nowhere`, which the registry does not have",
