@@ -14,6 +14,7 @@ from donkeytui.install.copies import FileStep
 from donkeytui.project.lockfile import Lockfile
 from donkeytui.project.merge import MergedFile, Side
 from donkeytui.project.snapshot import ProjectText
+from registry_server.contract.versions import parse_version
 from registry_server.contract.wire import Release
 
 Kind = Literal["install", "update", "downgrade", "remove", "keep"]
@@ -165,5 +166,16 @@ def download_of(name: str, release: Release, cached: frozenset[str]) -> Download
     )
 
 
-def edit_of(before: ProjectText, after: str) -> Edit:
-    return Edit(path=before.path, before_integrity=before.integrity, before=before.text, after=after)
+def edit_of(before: ProjectText, after: str, *, is_removed: bool = False) -> Edit:
+    return Edit(
+        path=before.path,
+        before_integrity=before.integrity,
+        before=before.text,
+        after=after,
+        is_removed=is_removed,
+    )
+
+
+def kind_of_move(before: str, after: str) -> Kind:
+    """From one version to another one."""
+    return "update" if parse_version(before) < parse_version(after) else "downgrade"

@@ -16,12 +16,12 @@ from donkeytui.install.plan import (
     Wanted,
     download_of,
     edit_of,
+    kind_of_move,
 )
 from donkeytui.problems import FolderTaken, PluginEdited
 from donkeytui.project.config_ts import add_plugin_glob, glob_matches_root
 from donkeytui.project.lockfile import LockedPlugin, Lockfile, render_lockfile
 from donkeytui.project.snapshot import ProjectSnapshot
-from registry_server.contract.versions import parse_version
 from registry_server.contract.wire import Release
 
 
@@ -108,8 +108,7 @@ def _kind(locked: LockedPlugin | None, release: Release, *, is_missing: bool) ->
         return "install"
     if locked.version == release.version:
         return "keep"
-    before, after = parse_version(locked.version), parse_version(release.version)
-    return "update" if before < after else "downgrade"
+    return kind_of_move(locked.version, release.version)
 
 
 def _is_left(step: FileStep, merges: Iterable[PluginMerge]) -> bool:

@@ -1,7 +1,7 @@
 """Make a plan real: fetch, verify, stage, commit; then say what is left to do."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from msgspec import Struct
@@ -16,11 +16,16 @@ from donkeytui.install.stage import ReadPackage, Staged, stage
 from donkeytui.install.tools import package_manager
 from donkeytui.operations.carrying import merge_inputs
 from donkeytui.operations.npm import NpmReport, install_npm_packages
-from donkeytui.operations.registering import installed_definitions, left_registrations, missing_registrations
+from donkeytui.operations.registering import (
+    installed_definitions,
+    left_registrations,
+    missing_registrations,
+    needed_first,
+)
 from donkeytui.parallel import to_its_end
 from donkeytui.problems import OfflineMissing
 from donkeytui.project.server_entry import Registration
-from donkeytui.project.snapshot import PACKAGE_JSON, read_snapshot
+from donkeytui.project.snapshot import PACKAGE_JSON, ProjectSnapshot, read_snapshot
 from donkeytui.session import Session
 from registry_server.contract.definition import Definition
 
@@ -85,30 +90,54 @@ async def apply_plan(
     root = Path(plan.root)
     report(StageStarted(stage="stage"))
     before = await session.in_thread(read_snapshot, root)
-    removed = [step.name for step in plan.steps if step.kind == "remove"]
-    gone = await session.in_thread(installed_definitions, before, removed)
+    gone = await session.in_thread(removed_definitions, before, plan)
     inputs = await merge_inputs(session, before, plan.merges)
     staged = await session.in_thread(stage, plan, fetched.packages, inputs)
     report(StageFinished(stage="stage"))
-    await commit_staged(session, plan, staged, report=report, disk=disk)
+    return await carry_out(
+        session,
+        plan,
+        staged,
+        next_steps=lambda: _next_steps(plan, staged, gone),
+        runs_npm=runs_npm,
+        report=report,
+        disk=disk,
+    )
+
+
+async def carry_out(
+    session: Session,
+    plan: InstallPlan,
+    staged: Staged,
+    *,
+    next_steps: Callable[[], NextSteps],
+    runs_npm: bool,
+    report: Report,
+    disk: Disk | None,
+) -> InstallReport:
+    """Commits, and says what was done; after the commit nothing may hide that from the user.
+
+    `next_steps` looks at the project as it is then, in a thread.
+    """
+    root = Path(plan.root)
+    report(StageStarted(stage="commit"))
+    at = session.clock().isoformat(timespec="seconds")
+    await to_its_end(session.in_thread(_commit, plan, staged, disk or Disk(), at))
+    report(StageFinished(stage="commit"))
     return InstallReport(
         root=plan.root,
+        undid=plan.undoes,
         changes=plan.changes,
-        next_steps=await to_its_end(session.in_thread(_next_steps, plan, staged, gone)),
+        next_steps=await to_its_end(session.in_thread(next_steps)),
         notices=plan.notices,
         conflicts=plan.conflicts,
         npm=await install_npm_packages(session, root, report) if runs_npm and touches_npm(plan) else None,
     )
 
 
-async def commit_staged(
-    session: Session, plan: InstallPlan, staged: Staged, *, report: Report, disk: Disk | None = None
-) -> None:
-    """A commit cannot be cut in two; after it, nothing may be that hides from the user what was done."""
-    report(StageStarted(stage="commit"))
-    at = session.clock().isoformat(timespec="seconds")
-    await to_its_end(session.in_thread(_commit, plan, staged, disk or Disk(), at))
-    report(StageFinished(stage="commit"))
+def removed_definitions(snapshot: ProjectSnapshot, plan: InstallPlan) -> dict[str, Definition]:
+    """Of plugins that the plan takes out, as they are before it does."""
+    return installed_definitions(snapshot, [step.name for step in plan.steps if step.kind == "remove"])
 
 
 def _next_steps(plan: InstallPlan, staged: Staged, gone: Mapping[str, Definition]) -> NextSteps:
@@ -145,17 +174,8 @@ def _new(plan: InstallPlan, staged: Staged) -> list[ReadPackage]:
     """Packages of plugins that were not there before, needed ones first."""
     new = {step.name for step in plan.changes if step.kind == "install"}
     by_name = {package.name: package for package in staged.packages if package.name in new}
-    ordered: dict[str, ReadPackage] = {}
-    while len(ordered) < len(by_name):
-        ready = [
-            name
-            for name, package in by_name.items()
-            if name not in ordered
-            and not [d for d in package.definition.dependencies if d in by_name and d not in ordered]
-        ]
-        for name in ready or [name for name in by_name if name not in ordered][:1]:
-            ordered[name] = by_name[name]
-    return list(ordered.values())
+    order = needed_first({name: package.definition.dependencies for name, package in by_name.items()})
+    return [by_name[name] for name in order]
 
 
 def _hooks(plan: InstallPlan, staged: Staged) -> tuple[Hook, ...]:

@@ -8,10 +8,9 @@ from collections.abc import Mapping
 
 from msgspec import structs
 
-from donkeytui.install.fetch import cached_integrities
-from donkeytui.install.plan import PluginMerge, Wanted, download_of
+from donkeytui.install.plan import PluginMerge, Wanted
 from donkeytui.install.stage import MergeInput, ReadPackage, read_plugin
-from donkeytui.operations.packages import installed_download, package_of
+from donkeytui.operations.packages import installed_download, package_of, release_download
 from donkeytui.problems import OfflineMissing, PluginEdited, RegistryUnreachable
 from donkeytui.project.differences import unified
 from donkeytui.project.merge import Side
@@ -36,8 +35,7 @@ async def carried_edits(
         if wanted is None or wanted.release.checksum == locked.integrity or name not in snapshot.trees:
             continue
         base = installed_download(session, name, locked)
-        cached = cached_integrities(session.package_cache, [wanted.release.checksum])
-        next_package = await package_of(session, download_of(name, wanted.release, cached))
+        next_package = await package_of(session, release_download(session, name, wanted.release))
         mine = await session.in_thread(working_files, snapshot, name)
         after = await session.in_thread(read_plugin, name, wanted.release.version, next_package)
         merged = await session.in_thread(

@@ -8,6 +8,7 @@ from donkeytui.operations.releases import locked_release
 from donkeytui.problems import OfflineMissing
 from donkeytui.project.lockfile import LockedPlugin
 from donkeytui.session import Session
+from registry_server.contract.wire import Release
 
 
 async def package_of(session: Session, download: Download) -> bytes:
@@ -20,5 +21,9 @@ async def package_of(session: Session, download: Download) -> bytes:
 
 def installed_download(session: Session, name: str, locked: LockedPlugin) -> Download:
     """The package an installed plugin came from."""
-    cached = cached_integrities(session.package_cache, [locked.integrity])
-    return download_of(name, locked_release(session, name, locked), cached)
+    return release_download(session, name, locked_release(session, name, locked))
+
+
+def release_download(session: Session, name: str, release: Release) -> Download:
+    """The package of any release."""
+    return download_of(name, release, cached_integrities(session.package_cache, [release.checksum]))

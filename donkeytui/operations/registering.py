@@ -6,10 +6,9 @@ from collections.abc import Collection, Mapping
 from msgspec import Struct
 
 from donkeytui.events import Notice
-from donkeytui.install.fetch import cached_integrities
-from donkeytui.install.plan import Edit, Wanted, download_of, edit_of
+from donkeytui.install.plan import Edit, Wanted, edit_of
 from donkeytui.install.stage import read_plugin
-from donkeytui.operations.packages import package_of
+from donkeytui.operations.packages import package_of, release_download
 from donkeytui.project.entry_edit import add_registrations, remove_registrations
 from donkeytui.project.server_entry import Registration, registration
 from donkeytui.project.snapshot import ProjectSnapshot, read_text
@@ -28,7 +27,8 @@ class EntryChange(Struct, frozen=True, kw_only=True):
 async def plan_entry(session: Session, snapshot: ProjectSnapshot, goal: Mapping[str, Wanted]) -> EntryChange:
     """The entry with all of `goal` registered, and what goes taken out. New packages are fetched for it."""
     gone = [name for name in snapshot.lockfile.plugins if name not in goal]
-    wanted = {name: await _definition(session, snapshot, name, goal[name]) for name in needed_first(goal)}
+    order = needed_first({name: wanted.dependencies for name, wanted in goal.items()})
+    wanted = {name: await _definition(session, snapshot, name, goal[name]) for name in order}
     return await session.in_thread(_change_entry, snapshot, wanted, gone)
 
 
@@ -85,12 +85,12 @@ def installed_definitions(snapshot: ProjectSnapshot, names: Collection[str]) -> 
     return found
 
 
-def needed_first(goal: Mapping[str, Wanted]) -> list[str]:
+def needed_first(needs: Mapping[str, Collection[str]]) -> list[str]:
     """Names so that a plugin comes after those it needs; within a circle by name."""
     ordered: dict[str, None] = {}
-    waiting = sorted(goal)
+    waiting = sorted(needs)
     while waiting:
-        ready = [name for name in waiting if all(n in ordered for n in goal[name].dependencies if n in goal)]
+        ready = [name for name in waiting if all(n in ordered for n in needs[name] if n in needs)]
         for name in ready or waiting[:1]:
             ordered[name] = None
         waiting = [name for name in waiting if name not in ordered]
@@ -103,8 +103,7 @@ async def _definition(session: Session, snapshot: ProjectSnapshot, name: str, wa
         there = installed_definitions(snapshot, [name])
         if name in there:
             return there[name]
-    cached = cached_integrities(session.package_cache, [wanted.release.checksum])
-    data = await package_of(session, download_of(name, wanted.release, cached))
+    data = await package_of(session, release_download(session, name, wanted.release))
     return (await session.in_thread(read_plugin, name, wanted.release.version, data)).definition
 
 

@@ -14,19 +14,23 @@ from donkeytui.install.copies import FileStep
 from donkeytui.install.disk import Disk
 from donkeytui.install.history import Generation, read_history
 from donkeytui.install.journal import FileSwap, FolderSwap, Journal
-from donkeytui.install.plan import Basis, Edit, InstallPlan, Kind, Step
+from donkeytui.install.plan import Basis, Edit, InstallPlan, Kind, Step, edit_of, kind_of_move
 from donkeytui.install.stage import Staged, StagedFile, StagedFolder
-from donkeytui.operations.apply import InstallReport, NextSteps, commit_staged, npm_command, touches_npm
-from donkeytui.operations.npm import install_npm_packages
+from donkeytui.operations.apply import (
+    InstallReport,
+    NextSteps,
+    carry_out,
+    npm_command,
+    removed_definitions,
+    touches_npm,
+)
 from donkeytui.operations.project import open_project, open_root
 from donkeytui.operations.registering import installed_definitions, left_registrations, missing_registrations
-from donkeytui.parallel import to_its_end
 from donkeytui.problems import NothingToUndo, ProjectNotWritable, UndoBlocked
 from donkeytui.project.lockfile import LOCKFILE_NAME, Lockfile, parse_lockfile
 from donkeytui.project.merge import merge_trees
 from donkeytui.project.snapshot import (
     ProjectSnapshot,
-    ProjectText,
     read_copy,
     read_snapshot,
     read_text,
@@ -36,7 +40,6 @@ from donkeytui.project.tree import tree_integrity
 from donkeytui.session import Session
 from registry_server.contract.definition import Definition
 from registry_server.contract.integrity import integrity_of
-from registry_server.contract.versions import parse_version
 
 
 class Change(Struct, frozen=True, kw_only=True):
@@ -89,19 +92,17 @@ async def apply_undo(
     disk: Disk | None = None,
 ) -> InstallReport:
     """As `apply_plan`. Raises `PlanStale`, `UndoBlocked`, `ProjectBusy` or `ProjectNotWritable`."""
-    root = Path(plan.root)
-    before = await session.in_thread(read_snapshot, root)
-    removed = [step.name for step in plan.steps if step.kind == "remove"]
-    gone = await session.in_thread(installed_definitions, before, removed)
+    before = await session.in_thread(read_snapshot, Path(plan.root))
+    gone = await session.in_thread(removed_definitions, before, plan)
     staged = await session.in_thread(_stage, plan)
-    await commit_staged(session, plan, staged, report=report, disk=disk)
-    return InstallReport(
-        root=plan.root,
-        undid=plan.undoes,
-        changes=plan.changes,
-        next_steps=await to_its_end(session.in_thread(_next_steps, plan, gone)),
-        notices=plan.notices,
-        npm=await install_npm_packages(session, root, report) if runs_npm and touches_npm(plan) else None,
+    return await carry_out(
+        session,
+        plan,
+        staged,
+        next_steps=lambda: _next_steps(plan, gone),
+        runs_npm=runs_npm,
+        report=report,
+        disk=disk,
     )
 
 
@@ -212,7 +213,7 @@ def _kind(before: str, after: str, *, has_new: bool) -> Kind:
         return "remove"
     if not before or not after or before == after:
         return "install"
-    return "update" if parse_version(before) < parse_version(after) else "downgrade"
+    return kind_of_move(before, after)
 
 
 def _integrity(root: Path, path: str) -> str:
@@ -264,7 +265,7 @@ def _edit_to(root: Path, generation: Generation, swap: FileSwap) -> Edit:
     """The file as it was, whatever it is now."""
     now = read_text(root, swap.path)
     before = _kept(generation, swap, "before") if swap.before else b""
-    return _edit(now, before.decode("utf-8", "surrogateescape"), is_removed=not swap.before)
+    return edit_of(now, before.decode("utf-8", "surrogateescape"), is_removed=not swap.before)
 
 
 def _edit_back(root: Path, generation: Generation, swap: FileSwap) -> Edit | None:
@@ -282,13 +283,7 @@ def _edit_back(root: Path, generation: Generation, swap: FileSwap) -> Edit | Non
     )
     if merged.conflicts:
         return None
-    return _edit(now, merged.files[swap.path].decode("utf-8", "surrogateescape"), is_removed=False)
-
-
-def _edit(now: ProjectText, after: str, *, is_removed: bool) -> Edit:
-    return Edit(
-        path=now.path, before_integrity=now.integrity, before=now.text, after=after, is_removed=is_removed
-    )
+    return edit_of(now, merged.files[swap.path].decode("utf-8", "surrogateescape"))
 
 
 def _file_back(root: Path, swap: FileSwap) -> FileStep:
