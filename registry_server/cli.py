@@ -79,8 +79,9 @@ def run(
 @click.pass_obj
 def init_command(call: Call, data: str | None, starter: bool) -> None:
     """Make a registry in an empty folder, and print its first admin token, once."""
+    from registry_server.contract.account_wire import SCOPES
     from registry_server.operations import starter as starter_operation
-    from registry_server.operations.accounts import LIFETIME_MAX, SCOPES, create_token, list_tokens
+    from registry_server.operations.tokens import LIFETIME_MAX, create_token, list_tokens
     from registry_server.registry import open_registry
 
     folder = _folder(call, data)
@@ -144,7 +145,7 @@ def token_create_command(
     call: Call, user: str, data: str | None, scopes: tuple[str, ...], pattern: str, days: int
 ) -> None:
     """Make a token for USER and print it, once. Without --scope: publish-new, publish, yank, rate."""
-    from registry_server.operations.accounts import create_token
+    from registry_server.operations.tokens import create_token
 
     wanted = scopes or ("publish-new", "publish", "yank", "rate")
     token = _with_registry(
@@ -163,7 +164,7 @@ def token_create_command(
 @click.pass_obj
 def token_list_command(call: Call, data: str | None) -> None:
     """List the tokens: number, user, scopes, names, expiry. Never the tokens themselves."""
-    from registry_server.operations.accounts import list_tokens
+    from registry_server.operations.tokens import list_tokens
 
     for token in _with_registry(call, data, list_tokens):
         state = "revoked" if token.revoked_at else f"until {token.expires_at[:10]}"
@@ -176,7 +177,7 @@ def token_list_command(call: Call, data: str | None) -> None:
 @click.pass_obj
 def token_revoke_command(call: Call, number: int, data: str | None) -> None:
     """Make the token of this NUMBER useless, at once."""
-    from registry_server.operations.accounts import revoke_token
+    from registry_server.operations.tokens import revoke_token
 
     _with_registry(call, data, lambda registry: revoke_token(registry, number))
     call.stderr.write(f"token {number} is revoked\n")

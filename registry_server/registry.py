@@ -8,7 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from registry_server.contract.problems import RegistryBusy
+from registry_server.examiner import LocalExaminer, PackageExaminer
+from registry_server.github import GitHub
+from registry_server.limits import NO_LIMITS, RateLimits
 from registry_server.search.index import SearchIndex
+from registry_server.settings import Settings
 from registry_server.store import changes
 from registry_server.store.blobs import Blobs
 from registry_server.store.database import Database
@@ -47,7 +51,17 @@ class Registry:
     """What an operation of the server may touch."""
 
     def __init__(
-        self, *, database: Database, packages: Blobs, shards: Blobs, index: SearchIndex, clock: Clock
+        self,
+        *,
+        database: Database,
+        packages: Blobs,
+        shards: Blobs,
+        index: SearchIndex,
+        clock: Clock,
+        settings: Settings,
+        examiner: PackageExaminer,
+        limits: RateLimits,
+        github: GitHub | None,
     ) -> None:
         self.database = database
         self.packages = packages
@@ -58,13 +72,32 @@ class Registry:
         self.snapshot_lock = threading.Lock()
         self.downloads = DownloadCounter()
         self.clock = clock
+        self.settings = settings
+        self.examiner = examiner
+        """Reads the packages that are published."""
+        self.limits = limits
+        self.github = github
+        """None: nobody logs in by GitHub here."""
+        self.is_followed = False
+        """Whether something in the background keeps the index with the feed, so that a search need not."""
 
     def close(self) -> None:
+        self.examiner.close()
         self.database.close()
 
 
-def open_registry(data: Path, clock: Clock = now_utc) -> Registry:
+def open_registry(
+    data: Path,
+    clock: Clock = now_utc,
+    *,
+    settings: Settings | None = None,
+    examiner: PackageExaminer | None = None,
+    limits: RateLimits = NO_LIMITS,
+    github: GitHub | None = None,
+) -> Registry:
     """The registry in `data`, made there when the folder is empty.
+
+    Without `examiner` packages are read in this process, without limits: for those who trust them.
 
     Raises `RegistryBusy` when the folder cannot be written.
     """
@@ -87,4 +120,8 @@ def open_registry(data: Path, clock: Clock = now_utc) -> Registry:
         shards=Blobs(data / "shards"),
         index=SearchIndex(data / "search"),
         clock=clock,
+        settings=settings or Settings(data=data),
+        examiner=examiner or LocalExaminer(),
+        limits=limits,
+        github=github,
     )

@@ -15,13 +15,11 @@ from registry_server.contract.bindings import (
     LINKS_MAX,
     Binding,
     Bindings,
-    Step,
     is_function,
     names_in,
-    walk_steps,
 )
 from registry_server.contract.modules import Import
-from registry_server.contract.typescript import Node, Source, members, static_text, unwrap
+from registry_server.contract.typescript import Node, Source, Step, members, static_text, unwrap
 from registry_server.contract.wire import Label
 
 _MODULES: dict[str, Label] = {
@@ -82,6 +80,11 @@ _GIVEN = {
     "required_parameter": ("pattern", "value"),
 }
 """Nodes that give a value to a pattern, with the fields of both."""
+_STATEMENTS = frozenset(("export_statement", "import_statement"))
+_UNREAL = frozenset(("ambient_declaration", "optional_parameter", "required_parameter"))
+"""Nodes that may declare a name for the type checker only."""
+_WEIGHED = _NAMES | _ACCESSES | _CALLS | _WITHOUT_RUN_TIME | _GIVEN.keys() | _STATEMENTS | _UNREAL
+"""All nodes that a survey looks at."""
 _FUNCTION_IS_TAKEN = frozenset(
     (
         *_CALLS,
@@ -127,38 +130,41 @@ class _Survey:
         self.unreal: dict[str, list[int]] = {}
         """Where names are declared for the type checker only; `Bindings` takes them for real."""
         skipped_to = 0
-        for step in walk_steps(source.root):
+        for step in source.steps:
+            if step.type not in _WEIGHED:
+                continue
             node = step.node
-            self._note_unreal(step)
-            if node.type in ("import_statement", "export_statement"):
+            if step.type in _UNREAL:
+                self._note_unreal(step)
+            if step.type in _STATEMENTS:
                 skipped_to = max(skipped_to, self._read_statement(node))
-            elif node.type in _WITHOUT_RUN_TIME:
+            elif step.type in _WITHOUT_RUN_TIME:
                 skipped_to = max(skipped_to, node.end_byte)
-            elif node.start_byte >= skipped_to and self._may_matter(node):
+            elif node.start_byte >= skipped_to and self._may_matter(node, step.type):
                 self.steps.append(step)
 
-    def _may_matter(self, node: Node) -> bool:
-        if node.type in _NAMES:
+    def _may_matter(self, node: Node, kind: str) -> bool:
+        if kind in _NAMES:
             return _short(self._source, node) in _GLOBALS
-        if node.type in _ACCESSES:
+        if kind in _ACCESSES:
             key = _last_name(self._source, node)
             return key in _LAST_NAMES or key == "constructor"
-        if node.type in _CALLS:
+        if kind in _CALLS:
             called = node.child_by_field_name("function")
             called = None if called is None else unwrap(called)
             return called is not None and (
                 called.type == "import" or _last_name(self._source, called) in _CALLED
             )
-        pattern = node.child_by_field_name(_GIVEN[node.type][0]) if node.type in _GIVEN else None
+        pattern = node.child_by_field_name(_GIVEN[kind][0]) if kind in _GIVEN else None
         return pattern is not None and pattern.type == "object_pattern"
 
     def _note_unreal(self, step: Step) -> None:
         node = step.node
-        if node.type == "ambient_declaration":
+        if step.type == "ambient_declaration":
             for declaration in members(node):
                 patterns = [part.child_by_field_name("name") for part in members(declaration)]
                 self._add_unreal([declaration.child_by_field_name("name"), *patterns])
-        elif node.type in ("required_parameter", "optional_parameter"):
+        else:
             owner = step.above.above if step.above is not None else None
             if owner is None or not is_function(owner.node):
                 self._add_unreal([node.child_by_field_name("pattern")])

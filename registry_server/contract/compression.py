@@ -71,13 +71,13 @@ class Inflated:
         rest = self._data[end + _TRAILER_SIZE :]
         expected = _trailer(self._crc, self._size_bytes)
         if len(trailer) < _TRAILER_SIZE:
-            _refuse("the gzip stream is cut short")
+            _refuse_cut(self._data)
         if trailer[:4] != expected[:4]:
             _refuse("the gzip checksum is wrong", detail=f"the {self._size_bytes} bytes unpacked are others")
         if trailer != expected:
             _refuse("the gzip length is wrong", detail=f"{self._size_bytes} bytes were unpacked")
         if rest.startswith(_MAGIC):
-            _refuse("the archive has a second gzip member")
+            _refuse("the archive has a second gzip member", detail="some programs would read it, others not")
         if rest:
             _refuse("the archive goes on after the gzip stream", detail=f"{len(rest)} bytes follow it")
 
@@ -92,7 +92,7 @@ class Inflated:
         except zlib.error:
             _refuse("the gzip stream is damaged", detail="it is not what deflate writes")
         if not (chunk or piece or self._inflater.eof):
-            _refuse("the gzip stream is cut short")
+            _refuse_cut(self._data)
         self._crc = zlib.crc32(chunk, self._crc)
         self._size_bytes += len(chunk)
         if self._size_bytes > self._limit_bytes:
@@ -108,7 +108,7 @@ def _header_end(data: bytes) -> int:
     if not data.startswith(_MAGIC):
         _refuse("the package is not a gzip file", detail="it does not begin with 1f 8b")
     if len(data) < _HEADER_SIZE:
-        _refuse("the gzip stream is cut short")
+        _refuse_cut(data)
     method, flags = data[2], data[3]
     if method != zlib.DEFLATED:
         _refuse("the gzip method is not deflate", detail=f"method {method}")
@@ -128,7 +128,11 @@ def _trailer(crc: int, size_bytes: int) -> bytes:
     return crc.to_bytes(4, "little") + (size_bytes & 0xFFFFFFFF).to_bytes(4, "little")
 
 
-def _refuse(title: str, *, detail: str = "") -> NoReturn:
+def _refuse_cut(data: bytes) -> NoReturn:
+    _refuse("the gzip stream is cut short", detail=f"{len(data)} bytes are there, and its end is missing")
+
+
+def _refuse(title: str, *, detail: str) -> NoReturn:
     raise ArchiveUnsafe(
         title,
         detail=detail,

@@ -2,12 +2,11 @@
 
 A plugin's own folder is not elsewhere: authors list it too, since the framework's `add` command
 copies nothing by itself, and such items are left out. Everything else has to stay inside of the
-project and out of what steers it: hidden files, `node_modules`, package manifests, lock files and
-the configuration of the framework and the compiler.
+project and out of what steers it: hidden files, `node_modules`, package manifests, lock files, the
+configuration of the framework and the compiler, and orders to coding agents.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
@@ -15,7 +14,7 @@ from msgspec import Struct
 
 from registry_server.contract.archive import Entries
 from registry_server.contract.manifest import FRAMEWORK_MANIFEST_PATH, MANIFEST_PATH, CopyRule
-from registry_server.contract.paths import PathClaims, check_path, shown
+from registry_server.contract.paths import PathClaims, check_path, fold, shown
 from registry_server.contract.problems import ArchiveUnsafe, Finding
 from registry_server.contract.wire import FileCopy
 
@@ -25,12 +24,16 @@ COPIES_MAX_CHARACTERS = 32_000
 
 _NOT_INSTALLED = frozenset((MANIFEST_PATH, FRAMEWORK_MANIFEST_PATH))
 _TEST_FOLDERS = frozenset(("__tests__", "test", "tests"))
+_AGENTS = "tells coding agents what to do with the project"
 _REFUSED_ANYWHERE = {
     "node_modules": "belongs to the package manager",
     "package.json": "decides how the code around it is loaded",
+    "agents.md": _AGENTS,
+    "claude.md": _AGENTS,
+    "gemini.md": _AGENTS,
 }
 _REFUSED_AT_ROOT = re.compile(
-    r"donkeylabs\.config\..+|donkeylabs-lock\.json|tsconfig.*\.json|bunfig\.toml"
+    r"donkeylabs\.config\..+|donkeylabs-lock\.json|[jt]sconfig.*\.json|bunfig\.toml"
     r"|bun\.lockb?|npm-shrinkwrap\.json|package-lock\.json|pnpm-lock\.yaml|pnpm-workspace\.yaml|yarn\.lock"
 )
 
@@ -146,7 +149,7 @@ def _target_fault(target: str) -> str:
         check_path(target)
     except ArchiveUnsafe as error:
         return error.problem.title.removeprefix(f"`{shown(target)}` ")
-    names = [_folded(name) for name in target.split("/")]
+    names = [fold(name) for name in target.split("/")]
     for name in names:
         if name.startswith("."):
             return "hidden files and folders are not a plugin's business"
@@ -155,8 +158,3 @@ def _target_fault(target: str) -> str:
     if len(names) == 1 and _REFUSED_AT_ROOT.fullmatch(names[0]):
         return "it is the project's own configuration or lock file"
     return ""
-
-
-def _folded(name: str) -> str:
-    """As a file system that takes two spellings for one may read it."""
-    return unicodedata.normalize("NFKC", name).casefold()

@@ -10,12 +10,13 @@ from typing import Literal
 
 from msgspec import Struct
 
-from registry_server.contract.bindings import LINKS_MAX, Bindings, Step, is_function, walk_steps
+from registry_server.contract.bindings import LINKS_MAX, Bindings, is_function
 from registry_server.contract.modules import Import, exported_names, exports, read_imports
 from registry_server.contract.typescript import (
     WRAPPERS,
     Node,
     Source,
+    Step,
     line_of,
     members,
     parsed_source,
@@ -110,10 +111,10 @@ class _DefinitionReader:
 
     def read(self) -> DefinitionReading:
         calls: list[tuple[Step, bool]] = []
-        for step in walk_steps(self._source.root):
-            if step.node.type == "return_statement":
+        for step in self._source.steps:
+            if step.type == "return_statement":
                 self._note_return(step)
-            elif step.node.type == "call_expression":
+            elif step.type == "call_expression":
                 is_factory = self._define_call(step.node)
                 if is_factory is not None:
                     calls.append((step, is_factory))
@@ -330,13 +331,13 @@ class _Holder:
 
     def _climb(self, step: Step) -> Step | None:
         """The next step whose value is the definition; None at the end of the way."""
-        node, above = step
+        above = step.above
         if above is None:
             return None
-        match above.node.type:
+        match above.type:
             case "variable_declarator":
                 return self._at_variable(above)
-            case "call_expression" if above.node.child_by_field_name("function") == node:
+            case "call_expression" if above.node.child_by_field_name("function") == step.node:
                 self.is_configured = not self.is_returned
                 return above
             case "return_statement":

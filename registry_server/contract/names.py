@@ -13,6 +13,10 @@ from registry_server.contract.problems import InvalidName
 NAME_MAX = 64
 """Characters in a name; well below every file system's limit for a folder."""
 
+SLIP_MIN = 5
+"""Characters of the shorter name from which one slip makes two names suspect."""
+
+_LOOK_ALIKES = str.maketrans("015il", "oosll")
 _NAME = re.compile(r"(?:[a-z0-9]+(?:-[a-z0-9]+)*|[a-z][a-zA-Z0-9]*)\Z")
 
 
@@ -38,6 +42,38 @@ def check_name(text: str) -> str:
 def lookalike_key(name: str) -> str:
     """What two names must not share: `auth-jwt`, `authJwt` and `authjwt` give one key."""
     return name.replace("-", "").casefold()
+
+
+def confusion_key(name: str) -> str:
+    """What two names share that look alike in a terminal: `0` and `o`, `1`, `i` and `l`, `rn` and `m`.
+
+    Coarser than `lookalike_key`: sharing it makes two names suspect, not one.
+    """
+    key = lookalike_key(name)
+    for pair, letter in (("rn", "m"), ("vv", "w"), ("cl", "d")):
+        key = key.replace(pair, letter)
+    return key.translate(_LOOK_ALIKES)
+
+
+def are_confusable(name: str, known: str) -> bool:
+    """Whether a person may take `name` for `known`: they look alike, or one slip of the finger apart."""
+    if confusion_key(name) == confusion_key(known):
+        return True
+    typed, meant = lookalike_key(name), lookalike_key(known)
+    # One slip changes too much of a short word for it to be a mistake: `mail` and `mall` are two words.
+    return min(len(typed), len(meant)) >= SLIP_MIN and _is_one_slip(typed, meant)
+
+
+def _is_one_slip(typed: str, meant: str) -> bool:
+    """One letter added, left out, replaced, or two neighbours swapped (Damerau, 1964)."""
+    if abs(len(typed) - len(meant)) > 1:
+        return False
+    at = next((i for i, pair in enumerate(zip(typed, meant, strict=False)) if pair[0] != pair[1]), None)
+    if at is None:
+        return len(typed) != len(meant)
+    rest, wanted = typed[at:], meant[at:]
+    is_swapped = rest[:2] == wanted[1::-1] and rest[2:] == wanted[2:]
+    return rest[1:] == wanted[1:] or rest[1:] == wanted or rest == wanted[1:] or is_swapped
 
 
 def camel_name(name: str) -> str:

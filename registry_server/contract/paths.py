@@ -2,10 +2,12 @@
 
 A path is accepted only if it means the same file on Linux, macOS and Windows, stays inside the
 folder it is unpacked into, and looks like what it is. Two paths are one when every component is
-equal as NFC(casefold(NFKC)): some file system would write both to the same place.
+equal as NFC(casefold(NFKC)), marks that show nothing left out: some file system would write both to
+the same place.
 
-Source: Unicode UAX #15 (NFKC, NFC); the naming rules of Win32 and their device names; the names
-git refuses in a tree (`.git` as HFS+ and NTFS may read it).
+Source: Unicode UAX #15 (NFKC, NFC), DerivedCoreProperties (Default_Ignorable_Code_Point); the naming
+rules of Win32 and their device names; the names git refuses in a tree (`.git` as HFS+ and NTFS may
+read it).
 """
 
 import re
@@ -35,6 +37,10 @@ _INVISIBLE = {
     "Zl": "a line separator",
     "Zp": "a paragraph separator",
 }
+_UNSEEN = re.compile("[\u115f\u1160]")
+"""Letters to Unicode that show nothing; other fillers fold to these."""
+_IGNORED = re.compile("[\u034f\u17b4\u17b5\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+"""Marks that show nothing by themselves, as in emoji. Linux leaves them out where it folds case."""
 _DEVICE = re.compile(r"con|prn|aux|nul|conin\$|conout\$|clock\$|com[0-9]|lpt[0-9]")
 _GIT = re.compile(r"\.git|git~[0-9]+")
 
@@ -64,6 +70,14 @@ def shown(path: str) -> str:
     return clean(path, _SHOWN_MAX).replace("`", "'")
 
 
+def fold(component: str) -> str:
+    """Equal for two names that some file system takes for one."""
+    if component.isascii():
+        return component.lower()
+    seen = _IGNORED.sub("", unicodedata.normalize("NFKC", component))
+    return unicodedata.normalize("NFC", seen.casefold())
+
+
 class PathClaims:
     """The places of one package that are taken: each may be claimed once."""
 
@@ -84,14 +98,15 @@ class PathClaims:
             if place.is_file:
                 above = shown("/".join(components[:depth]))
                 _refuse(path, "lies below a file", detail=f"`{above}` is a file and a folder")
-            is_known = _fold(component) in place.inside
-            place = place.inside.setdefault(_fold(component), _Place(component))
+            folded = fold(component)
+            is_known = folded in place.inside
+            place = place.inside.setdefault(folded, _Place(component))
             if place.spelling != component:
                 twin = shown("/".join([*components[:depth], place.spelling]))
                 _refuse(
                     path,
                     f"and `{twin}` are twins",
-                    detail="they differ only in case or in how characters are composed",
+                    detail="they differ only in case, in how characters are composed or in what cannot be seen",
                 )
         if place.is_listed and place.is_file != is_folder:
             _refuse(path, "appears twice")
@@ -114,6 +129,8 @@ class _Place:
 
 
 def _check_characters(path: str, component: str) -> None:
+    if component.isprintable():
+        return  # None of these is printable, and looking at each takes ten times as long.
     for character in component:
         kind = _INVISIBLE.get(unicodedata.category(character))
         if kind is not None:
@@ -125,7 +142,9 @@ def _check_component(path: str, component: str) -> None:
         _refuse(path, "has an empty component")
     if _size_bytes(component) > COMPONENT_MAX_BYTES:
         _refuse(path, f"has a component longer than {COMPONENT_MAX_BYTES} bytes")
-    folded = _fold(component)
+    folded = fold(component)
+    if not folded or _UNSEEN.search(folded):
+        _refuse(path, "holds a character that cannot be seen")
     if folded in (".", ".."):
         _refuse(path, f"has `{folded}` as a component")
     for character in folded:
@@ -138,12 +157,6 @@ def _check_component(path: str, component: str) -> None:
         _refuse(path, "has the name of a Windows device")
     if _GIT.fullmatch("".join(c for c in folded if not unicodedata.category(c).startswith("M"))):
         _refuse(path, "looks like git's own folder")
-
-
-def _fold(component: str) -> str:
-    if component.isascii():
-        return component.lower()
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFKC", component).casefold())
 
 
 def _size_bytes(text: str) -> int:

@@ -196,6 +196,55 @@ class NameTaken(ProblemError):
     http_status = 409
 
 
+class NameReserved(ProblemError):
+    """A name that only an admin can give away."""
+
+    code = "name-reserved"
+    http_status = 409
+
+
+class LastOwner(ProblemError):
+    """A plugin must have an owner."""
+
+    code = "last-owner"
+    http_status = 409
+
+
+class UserExists(ProblemError):
+    code = "user-exists"
+    http_status = 409
+
+
+class UserNotFound(ProblemError):
+    code = "user-not-found"
+    http_status = 404
+
+
+class TokenNotFound(ProblemError):
+    code = "token-not-found"
+    http_status = 404
+
+
+class RatingNotFound(ProblemError):
+    code = "rating-not-found"
+    http_status = 404
+
+
+class PluginHeld(ProblemError):
+    """The plugin's name waits for an admin."""
+
+    code = "plugin-held"
+    http_status = 404
+
+
+class Quarantined(ProblemError):
+    """The operator took the release out of circulation."""
+
+    code = "quarantined"
+    http_status = 403
+    exit_status = 4
+
+
 # Who may do what (exit 3).
 
 
@@ -208,6 +257,38 @@ class Unauthorized(ProblemError):
 class Forbidden(ProblemError):
     code = "forbidden"
     http_status = 403
+    exit_status = 3
+
+
+class LoginRefused(ProblemError):
+    """A wrong name or password, or an account that may not log in."""
+
+    code = "login-refused"
+    http_status = 403
+    exit_status = 3
+
+
+class ReadOnly(ProblemError):
+    """The registry takes no changes at the moment."""
+
+    code = "read-only"
+    http_status = 503
+    exit_status = 3
+
+
+class UpstreamFailed(ProblemError):
+    """Another service that the registry relies on did not answer as it should."""
+
+    code = "upstream-failed"
+    http_status = 502
+    exit_status = 3
+
+
+class RateLimited(ProblemError):
+    """Too often in a short time; `extra` has `retryAfter`, in whole seconds."""
+
+    code = "rate-limited"
+    http_status = 429
     exit_status = 3
 
 

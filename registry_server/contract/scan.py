@@ -8,20 +8,33 @@ import re
 from collections.abc import Iterator
 
 from registry_server.contract.problems import Finding
-from registry_server.contract.typescript import Node, Source, line_of, members, unwrap, walk
+from registry_server.contract.typescript import WRAPPERS, Node, Source, line_of, members, unwrap
 
+_CALLS = frozenset(("call_expression", "new_expression"))
+_ASSIGNMENTS = {
+    "variable_declarator": ("name", "value"),
+    "pair": ("key", "value"),
+    "assignment_expression": ("left", "right"),
+}
+"""Nodes that give a value to a name, with the fields of both."""
+_MAY_BE_TEXT = WRAPPERS | {"binary_expression", "string"}
 _EVALUATORS = frozenset(("eval", "Function"))
 _RAW_SQL = frozenset(("sql.raw", "CompiledQuery.raw"))
 _SECRETS = (
-    ("a private key", re.compile(r"-----BEGIN (?:RSA |EC |OPENSSH |DSA |PGP )?PRIVATE KEY")),
-    ("an AWS access key", re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b")),
-    ("a GitHub token", re.compile(r"\b(?:gh[pousr]_[0-9A-Za-z]{36}|github_pat_[0-9A-Za-z_]{60,})\b")),
-    ("a Stripe secret key", re.compile(r"\b[sr]k_live_[0-9A-Za-z]{20,}\b")),
-    ("a Slack token", re.compile(r"\bxox[baprs]-[0-9A-Za-z-]{20,}\b")),
-    ("an npm token", re.compile(r"\bnpm_[0-9A-Za-z]{36}\b")),
-    ("a Google API key", re.compile(r"\bAIza[0-9A-Za-z_-]{35}\b")),
-    ("a registry token", re.compile(r"\bdkt_[0-9A-Za-z]{36}\b")),
+    ("a private key", ("-----BEGIN ",), r"-----BEGIN (?:RSA |EC |OPENSSH |DSA |PGP )?PRIVATE KEY"),
+    ("an AWS access key", ("AKIA", "ASIA"), r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+    (
+        "a GitHub token",
+        ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+        r"\b(?:gh[pousr]_[0-9A-Za-z]{36}|github_pat_[0-9A-Za-z_]{60,})\b",
+    ),
+    ("a Stripe secret key", ("k_live_",), r"\b[sr]k_live_[0-9A-Za-z]{20,}\b"),
+    ("a Slack token", ("xox",), r"\bxox[baprs]-[0-9A-Za-z-]{20,}\b"),
+    ("an npm token", ("npm_",), r"\bnpm_[0-9A-Za-z]{36}\b"),
+    ("a Google API key", ("AIza",), r"\bAIza[0-9A-Za-z_-]{35}\b"),
+    ("a registry token", ("dkt_",), r"\bdkt_[0-9A-Za-z]{36}\b"),
 )
+"""What it is, texts one of which it has, and its form. Most files have none of the texts."""
 _SECRET_NAME = re.compile(r"(?i)(?:password|passwd|secret|api_?key|private_?key|access_?token)\Z")
 _PLACEHOLDER = re.compile(
     r"(?i)\A(?:|.{0,7}|.*(?:example|changeme|your[-_ ]|test|dummy|placeholder|<|\*{3}).*)\Z"
@@ -31,18 +44,18 @@ _PLACEHOLDER = re.compile(
 def scan_source(path: str, source: Source) -> Iterator[Finding]:
     """Findings of one parsed source file."""
     is_test = path.startswith("tests/") or ".test." in path
-    for node in walk(source.root):
-        if node.type in ("call_expression", "new_expression"):
-            yield from _scan_call(path, source, node)
-        elif not is_test and node.type in ("variable_declarator", "pair", "assignment_expression"):
-            yield from _scan_assignment(path, source, node)
+    for step in source.steps:
+        if step.type in _CALLS:
+            yield from _scan_call(path, source, step.node)
+        elif step.type in _ASSIGNMENTS and not is_test:
+            yield from _scan_assignment(path, source, step.node, *_ASSIGNMENTS[step.type])
 
 
 def scan_secrets(path: str, text: str) -> Iterator[Finding]:
     """Texts that only a real secret looks like; in any file, tests included."""
-    for what, pattern in _SECRETS:
-        match = pattern.search(text)
-        if match:
+    for what, keys, form in _SECRETS:
+        match = re.search(form, text) if any(key in text for key in keys) else None
+        if match is not None:
             line = text.count("\n", 0, match.start()) + 1
             yield Finding(
                 severity="error",
@@ -89,11 +102,14 @@ def _is_composed(call: Node) -> bool:
     return first.type == "binary_expression"
 
 
-def _scan_assignment(path: str, source: Source, node: Node) -> Iterator[Finding]:
-    fields = {"variable_declarator": ("name", "value"), "pair": ("key", "value")}
-    left_field, right_field = fields.get(node.type, ("left", "right"))
-    left, right = node.child_by_field_name(left_field), node.child_by_field_name(right_field)
-    if left is None or right is None:
+def _scan_assignment(
+    path: str, source: Source, node: Node, left_field: str, right_field: str
+) -> Iterator[Finding]:
+    right = node.child_by_field_name(right_field)
+    if right is None or right.type not in _MAY_BE_TEXT:
+        return
+    left = node.child_by_field_name(left_field)
+    if left is None:
         return
     value = _literal(unwrap(right))
     if value is None or not _SECRET_NAME.search(source.text(left).strip("\"'")):
@@ -112,7 +128,9 @@ def _scan_assignment(path: str, source: Source, node: Node) -> Iterator[Finding]
 
 def _literal(node: Node) -> Node | None:
     """The string itself, or the one behind `||` or `??`."""
-    if node.type == "binary_expression":
+    while node.type == "binary_expression":
         right = node.child_by_field_name("right")
-        return _literal(unwrap(right)) if right is not None else None
+        if right is None:
+            return None
+        node = unwrap(right)
     return node if node.type == "string" else None

@@ -5,12 +5,15 @@ asks. A manifest or a lockfile that two programs read differently is an attack, 
 """
 
 import json
+import math
 import re
 from collections import Counter
 from typing import NoReturn
 
 JSON_MAX_BYTES = 1 << 20
 DEPTH_MAX = 64
+DIGITS_MAX = 300
+"""Characters of a whole number; beyond about as many, other programs read infinity."""
 
 _STRING = re.compile(r'"(?>(?:[^"\\]|\\.)*)(?:"|\\?\Z)', re.DOTALL)
 """A string, also one that never ends: else each quote sign in it would be tried as a beginning."""
@@ -26,7 +29,7 @@ def load_strict(
     """The decoded value.
 
     Raises `StrictJsonError` for more than `max_bytes`, bad UTF-8, bad JSON, a key twice in one object,
-    NaN or Infinity, nesting beyond `DEPTH_MAX` and, with `refuses_halves`, half a surrogate pair: it
+    NaN or Infinity, a number beyond all measure, nesting beyond `DEPTH_MAX` and, with `refuses_halves`, half a surrogate pair: it
     can be escaped into JSON, and be written nowhere afterwards.
     """
     if len(data) > max_bytes:
@@ -35,7 +38,13 @@ def load_strict(
     if _depth(text) > DEPTH_MAX:
         raise StrictJsonError(f"is nested deeper than {DEPTH_MAX}")
     try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        value = json.loads(
+            text,
+            object_pairs_hook=_unique,
+            parse_constant=_refuse_constant,
+            parse_int=_whole,
+            parse_float=_finite,
+        )
         if refuses_halves:
             _refuse_halves(value)
         return value
@@ -70,6 +79,19 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         twice = next(key for key, count in counts.items() if count > 1)
         raise ValueError(f"has the key `{json.dumps(twice[:80])[1:-1]}` twice")
     return result
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > DIGITS_MAX:
+        raise ValueError(f"has a number of {len(digits)} digits")
+    return int(digits)
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise ValueError(f"has the number {digits[:20]}, which is too large")
+    return value
 
 
 def _refuse_halves(value: object) -> None:

@@ -12,7 +12,7 @@ Text of a node is cut out of `Source.data`: after a parse with a callback, which
 
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, cached_property
 
 import tree_sitter_typescript
 from msgspec import Struct
@@ -26,9 +26,11 @@ __all__ = [
     "WRAPPERS",
     "Node",
     "Source",
+    "Step",
     "line_of",
     "members",
     "parse",
+    "parse_bytes",
     "parsed_source",
     "static_text",
     "unwrap",
@@ -61,11 +63,34 @@ WRAPPERS = frozenset(
 """Nodes whose value is that of the expression inside."""
 
 
-class Source(Struct, frozen=True, kw_only=True):
+class Step(Struct, frozen=True):
+    """A node and the way up to the root; unlike `Node.parent` a step up costs nothing."""
+
+    node: Node
+    above: "Step | None"
+    type: str
+    """The node's own, which makes a new text each time it is asked."""
+
+
+class Source(Struct, frozen=True, kw_only=True, dict=True):
     """A parsed text. Offsets of nodes count bytes of `data`."""
 
     data: bytes
     root: Node
+
+    @cached_property
+    def steps(self) -> list[Step]:
+        """Every named node in the order of the text. Laid out once: a file is searched for many things."""
+        steps: list[Step] = []
+        waiting = [Step(self.root, None, _type_of(self.root))]
+        while waiting:
+            step = waiting.pop()
+            steps.append(step)
+            if step.node.named_child_count:
+                below = [Step(node, step, _type_of(node)) for node in step.node.named_children]
+                below.reverse()
+                waiting += below
+        return steps
 
     def text(self, node: Node) -> str:
         return self.data[node.start_byte : node.end_byte].decode("utf-8", "replace")
@@ -75,7 +100,7 @@ def parse(text: str) -> Source:
     """Raises `InvalidPackage` when `text` is too large, too deeply nested or too tangled."""
     data = text.encode("utf-8", "surrogatepass")
     if len(data) > SOURCE_MAX:
-        raise _refusal(f"it has {len(data)} bytes, {SOURCE_MAX} are the limit")
+        raise _too_large(len(data))
     _check_nesting(text)
     headway = _Headway(len(data))
     parser = Parser(_language())
@@ -84,6 +109,25 @@ def parse(text: str) -> Source:
     except ValueError as error:
         raise _refusal(f"the parser is stuck near byte {headway.furthest}") from error
     return Source(data=data, root=tree.root_node)
+
+
+_types: dict[int, str] = {}
+"""Names of the kinds of nodes met so far; a grammar has a few hundred."""
+
+
+def _type_of(node: Node) -> str:
+    kind = node.kind_id
+    name = _types.get(kind)
+    if name is None:
+        name = _types[kind] = node.type
+    return name
+
+
+def parse_bytes(data: bytes) -> Source:
+    """As `parse`, of the bytes of a file; one that is too large is not even decoded."""
+    if len(data) > SOURCE_MAX:
+        raise _too_large(len(data))
+    return parse(data.decode("utf-8", "replace"))
 
 
 def parsed_source(source: str | Source) -> Source:
@@ -148,6 +192,10 @@ def _refusal(why: str) -> InvalidPackage:
     )
 
 
+def _too_large(size_bytes: int) -> InvalidPackage:
+    return _refusal(f"it has {size_bytes} bytes, {SOURCE_MAX} are the limit")
+
+
 class _Headway:
     """Watches how far the parser came; deterministic, unlike a clock."""
 
@@ -198,7 +246,7 @@ _TEMPLATE_TEXT = re.compile(r"(?>(?:[^`\\$]|\\[\s\S]|\$(?!\{))*)(?P<end>`|\$\{)?
 _LAST_WORD = re.compile(r"(?<![\w$.])[a-z]+\Z")
 _POSTFIX = re.compile(r"(?:\+\+|--|[\w$)\]]!)\Z")
 _DIVISION_MAX = 200
-_CONDITIONS = frozenset(("for", "if", "while"))
+_CONDITIONS = ("for", "if", "while")
 _BEFORE_REGEX = frozenset(
     ("await", "case", "delete", "do", "else", "in", "new", "of", "return", "throw", "typeof", "void", "yield")
 )
@@ -215,20 +263,21 @@ def _check_nesting(text: str) -> None:
     at = 0
     while (token := _TOKEN.search(text, at)) is not None:
         at = token.end()
-        if token["comment"]:
+        kind = token.lastgroup
+        if kind == "comment":
             _check_literal(token.group(), is_finished=token["comment_end"] is not None)
-        elif token["literal"]:
+        elif kind == "literal":
             _check_literal(token.group(), is_finished=True)
-        elif token["slash"]:
+        elif kind == "slash":
             regex = _REGEX.match(text, token.start()) if nesting.is_regex_next(text, token.start()) else None
             # A short one without an end is a division after something unusual, `a /* b */ / c`.
             if regex is not None and (regex["end"] or len(regex.group()) > _DIVISION_MAX):
                 at = _end_of_literal(regex)
-        elif nesting.read(token.group(), text[max(0, token.start() - 20) : token.start()]):
+        elif nesting.read(token.group(), text, token.start()):
             chunk = _TEMPLATE_TEXT.match(text, at)
             at = _end_of_literal(chunk)
             if chunk is not None and chunk["end"] == "${":
-                nesting.read("${", "")
+                nesting.read("${", text, at)
 
 
 class _Nesting:
@@ -239,13 +288,14 @@ class _Nesting:
         self._angles = 0
         self._closed = ""
 
-    def read(self, sign: str, before: str) -> bool:
-        """Takes one token; True when text of a template follows it."""
+    def read(self, sign: str, text: str, at: int) -> bool:
+        """Takes the token at this place; True when text of a template follows it."""
         self._closed = ""
         if sign == "`":
             return True
         if sign == "(":
-            word = _LAST_WORD.search(before.rstrip())
+            before = text[max(0, at - 20) : at].rstrip()
+            word = _LAST_WORD.search(before) if before.endswith(_CONDITIONS) else None
             self._push("if(" if word is not None and word.group() in _CONDITIONS else sign)
         elif sign in ("[", "{", "${", "<"):
             self._push(sign)
@@ -294,7 +344,7 @@ def _end_of_literal(literal: re.Match[str] | None) -> int:
 def _check_literal(text: str, *, is_finished: bool) -> None:
     if not is_finished:
         raise _refusal(f"a literal or comment never ends: `{text[:20]}`")
-    for opener, closer in ("<>", "()", "[]", "{}"):
+    for opener, closer in ("<>", "()", "[]", "{}") if len(text) > NESTING_MAX else ():
         if text.count(opener) - text.count(closer) > NESTING_MAX:
             raise _refusal(f"a literal or comment has over {NESTING_MAX} `{opener}` without their `{closer}`")
 

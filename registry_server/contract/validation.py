@@ -31,7 +31,7 @@ from registry_server.contract.manifest import (
 from registry_server.contract.names import camel_name
 from registry_server.contract.problems import Finding, InvalidPackage, Severity
 from registry_server.contract.scan import scan_secrets, scan_source
-from registry_server.contract.typescript import Source, parse
+from registry_server.contract.typescript import Source, parse_bytes
 from registry_server.contract.wire import FileCopy, Label
 
 ENTRY_POINT = "index.ts"
@@ -100,8 +100,9 @@ def check_package(entries: Entries, *, with_sources: bool = True) -> PackageChec
     findings += faults
     findings += _check_names(entries)
     definition = None
+    parsed: dict[str, Source] = {}
     if ENTRY_POINT in entries:
-        definition, more = _check_definition(_text(entries, ENTRY_POINT), manifest)
+        definition, more = _check_definition(entries, manifest, parsed)
         findings += more
     else:
         findings.append(_finding("error", "missing-file", f"there is no {ENTRY_POINT}"))
@@ -110,10 +111,10 @@ def check_package(entries: Entries, *, with_sources: bool = True) -> PackageChec
     )
     findings += copying.findings
     brought = frozenset(copy.source for copy in copying.copies).union(filter(is_installed_path, entries))
-    sources = _Sources(set(), [])
+    sources = _Sources(set(), [], {})
     if with_sources:
-        sources = _check_sources(entries, manifest, framework_manifest, brought=brought)
-        findings += _check_migrations(entries)
+        sources = _check_sources(entries, manifest, framework_manifest, brought=brought, parsed=parsed)
+        findings += _check_migrations(entries, sources.exported)
         findings += _check_company(entries, manifest)
     findings += sources.findings
     return PackageCheck(
@@ -165,10 +166,6 @@ def _by_weight(finding: Finding) -> tuple[int, str, int]:
     return ("error", "warning", "note").index(finding.severity), finding.path, finding.line
 
 
-def _text(entries: Entries, path: str) -> str:
-    return entries[path].data.decode("utf-8", "replace")
-
-
 def _framework_manifest(entries: Entries) -> tuple[FrameworkManifest, tuple[Finding, ...]]:
     if FRAMEWORK_MANIFEST_PATH not in entries:
         return FrameworkManifest(), ()
@@ -186,14 +183,18 @@ def _check_names(entries: Entries) -> Iterator[Finding]:
             yield _finding("error", "file-refused", f"`{bad}` does not belong into a plugin", path=path)
 
 
-def _check_definition(text: str, manifest: Manifest | None) -> tuple[Definition | None, list[Finding]]:
+def _check_definition(
+    entries: Entries, manifest: Manifest | None, parsed: dict[str, Source]
+) -> tuple[Definition | None, list[Finding]]:
+    """Keeps the source in `parsed`, for it is read again."""
     try:
-        reading = read_definitions(text)
+        source = parsed[ENTRY_POINT] = parse_bytes(entries[ENTRY_POINT].data)
     except InvalidPackage as error:
         problem = error.problem
         return None, [
             _finding("error", "source-unreadable", problem.detail, path=ENTRY_POINT, hint=problem.hint)
         ]
+    reading = read_definitions(source)
     findings = [
         _finding("error", "definition-unclear", fault.text, path=ENTRY_POINT, line=fault.line)
         for fault in reading.faults
@@ -284,6 +285,8 @@ def _judge_dependencies(definition: Definition, manifest: Manifest) -> Iterator[
 class _Sources(Struct, frozen=True):
     labels: set[Label]
     findings: list[Finding]
+    exported: dict[str, frozenset[str]]
+    """What each migration that can be read exports."""
 
 
 def _check_sources(
@@ -292,22 +295,23 @@ def _check_sources(
     framework_manifest: FrameworkManifest,
     *,
     brought: frozenset[str],
+    parsed: Mapping[str, Source],
 ) -> _Sources:
     """`brought` are the entries that reach a project; the code of others earns no labels."""
-    result = _Sources(set(), [])
+    result = _Sources(set(), [], {})
     undeclared: dict[str, tuple[str, int]] = {}
     for path, entry in entries.items():
-        is_small = len(entry.data) <= TEXT_SCAN_MAX_BYTES
-        text = entry.data.decode("utf-8", "replace") if is_small or path.endswith(_SOURCES) else ""
-        if is_small:
-            result.findings.extend(scan_secrets(path, text))
+        if len(entry.data) <= TEXT_SCAN_MAX_BYTES:
+            result.findings.extend(scan_secrets(path, entry.data.decode("utf-8", "replace")))
         if not path.endswith(_SOURCES):
             continue
         try:
-            source = parse(text)
+            source = parsed.get(path) or parse_bytes(entry.data)
         except InvalidPackage as error:
             result.findings.append(_finding("error", "source-unreadable", error.problem.detail, path=path))
             continue
+        if path.startswith(_MIGRATIONS):
+            result.exported[path] = exported_names(source)
         imports = read_imports(source)
         result.findings.extend(_check_source(path, source, imports, entries=entries))
         if path in brought:
@@ -411,18 +415,14 @@ def _is_test(path: str) -> bool:
     return path.startswith("tests/") or ".test." in path or ".spec." in path
 
 
-def _check_migrations(entries: Entries) -> Iterator[Finding]:
+def _check_migrations(entries: Entries, exported: Mapping[str, frozenset[str]]) -> Iterator[Finding]:
     for path in entries:
         if not path.startswith(_MIGRATIONS):
             continue
         if not path.endswith(".ts") or path.count("/") > 1:
             yield _finding("error", "migration-form", "only .ts files directly in migrations/ run", path=path)
             continue
-        try:
-            exported = exported_names(_text(entries, path))
-        except InvalidPackage:
-            continue
-        if "up" not in exported:
+        if path in exported and "up" not in exported[path]:
             yield _finding("error", "migration-up", "the migration exports no `up`", path=path)
     names = migration_names(entries)
     if len(names) > MIGRATIONS_MAX or sum(map(len, names)) > MIGRATIONS_MAX_CHARACTERS:

@@ -11,13 +11,21 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from registry_server.contract.problems import Finding
+from registry_server.contract.routes import CHANGES_PAGE_MAX, NOTE_MAX, PAGE_LIMIT_MAX, PAGE_MAX
 
 Sort = Literal["downloads", "rating", "recent", "name", "relevance"]
 Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 """What both ends can count to: JavaScript exactly, SQLite and the index in a column."""
 Moment = Annotated[datetime, Meta(tz=True)]
+Note = Annotated[str, Meta(extra_json_schema={"maxLength": NOTE_MAX})]
+"""A reason or message in a person's words."""
 Label = Literal["network", "files", "process", "environment", "eval", "dynamic-import"]
 """What code reaches besides its own values; see `capabilities`."""
+
+
+PageNumber = Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": PAGE_MAX})]
+PageLimit = Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": PAGE_LIMIT_MAX})]
+# Bounds of requests are documented here and checked by operations, whose sentences are better.
 
 
 class Wire(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -101,6 +109,8 @@ class Release(Wire, frozen=True, kw_only=True):
     yanked: bool = False
     yank_reason: str = ""
     publisher: str = ""
+    quarantine: str = ""
+    """Why the registry's operator took it out of circulation; nobody can download it until that is lifted."""
     contents: Contents = NO_CONTENTS
     """Left out when empty, and by registries from before it existed."""
 
@@ -120,6 +130,7 @@ class PluginSummary(Wire, frozen=True, kw_only=True, omit_defaults=False):
     verified: bool = False
     featured: bool = False
     deprecated: bool = False
+    quarantined: bool = False
     created_at: datetime
     updated_at: datetime
     highlights: dict[str, str] | None = None
@@ -142,6 +153,11 @@ class PluginDocument(Wire, frozen=True, kw_only=True, omit_defaults=False):
     rating: float = 0.0
     """Mean of the ratings, 0 without any."""
     rating_count: Count = 0
+    rating_score: float = 0.0
+    """The mean drawn towards 3.5 while ratings are few: what lists are ordered by."""
+    rating_stars: tuple[Count, ...] = ()
+    """How many gave 1, 2, 3, 4 and 5; empty without any."""
+    review_count: Count = 0
     versions: tuple[Release, ...] = ()
     """Highest precedence first."""
     latest_version: str = ""
@@ -150,11 +166,13 @@ class PluginDocument(Wire, frozen=True, kw_only=True, omit_defaults=False):
     updated_at: Moment
     verified: bool = False
     featured: bool = False
+    quarantine: str = ""
+    """Why the whole plugin is in quarantine; each release says so too."""
 
     @property
     def is_deprecated(self) -> bool:
         """True when no release is left that a new resolution may take."""
-        return all(release.deprecated or release.yanked for release in self.versions)
+        return all(release.deprecated or release.yanked or release.quarantine for release in self.versions)
 
 
 class Pagination(Wire, frozen=True, kw_only=True, omit_defaults=False):
@@ -178,8 +196,8 @@ class ListQuery(Wire, frozen=True, kw_only=True):
     verified: bool | None = None
     sort: Sort | None = None
     """Without one: relevance when `q` is given, downloads otherwise."""
-    page: int = 1
-    limit: int = 20
+    page: PageNumber = 1
+    limit: PageLimit = 20
     facets: str = ""
     """Comma-separated, of `category` and `tag`."""
 
@@ -199,6 +217,8 @@ class PublishReceipt(Wire, frozen=True, kw_only=True, omit_defaults=False):
     url: str
     created: bool
     """False when these very bytes were published before."""
+    held: str = ""
+    """Why an admin must let the plugin's name pass before anybody else sees it; empty for most."""
     findings: tuple[Finding, ...] = ()
     """Warnings and notes; errors never come with a receipt."""
 
@@ -211,6 +231,7 @@ class CheckReport(Wire, frozen=True, kw_only=True, omit_defaults=False):
     version: str
     integrity: str
     size: int
+    held: str = ""
     findings: tuple[Finding, ...] = ()
 
 
@@ -218,32 +239,14 @@ class Success(Wire, frozen=True, kw_only=True, omit_defaults=False):
     success: bool = True
 
 
-class RatingRequest(Wire, frozen=True, kw_only=True):
-    rating: int
-    review: str = ""
-
-
-class Rating(Wire, frozen=True, kw_only=True, omit_defaults=False):
-    author: str
-    rating: int
-    review: str
-    created_at: datetime
-
-
-class RatingPage(Wire, frozen=True, kw_only=True, omit_defaults=False):
-    ratings: tuple[Rating, ...]
-    average: float
-    count: int
-
-
 class YankRequest(Wire, frozen=True, kw_only=True):
-    reason: str = ""
+    reason: Note = ""
 
 
 class Deprecation(Wire, frozen=True, kw_only=True):
     version: str = "*"
     """Range of the releases meant."""
-    message: str = ""
+    message: Note = ""
     """Empty takes the deprecation back."""
 
 
@@ -263,35 +266,17 @@ class CategoryCount(Wire, frozen=True, kw_only=True, omit_defaults=False):
     plugins: int
 
 
-class RegistryStats(Wire, frozen=True, kw_only=True, omit_defaults=False):
-    plugins: int
-    releases: int
-    downloads: int
-    ratings: int
-
-
-class DailyDownloads(Wire, frozen=True, kw_only=True, omit_defaults=False):
-    day: str
-    """UTC date, `2026-11-22`."""
-    downloads: int
-
-
-class PluginStats(Wire, frozen=True, kw_only=True, omit_defaults=False):
-    name: str
-    downloads: int
-    days: tuple[DailyDownloads, ...]
-
-
-class Owners(Wire, frozen=True, kw_only=True, omit_defaults=False):
-    owners: tuple[str, ...]
-
-
 class Change(Wire, frozen=True, kw_only=True):
     """What the document of one plugin now is, or that it is gone (document None)."""
 
     serial: Count
     name: str
     document: PluginDocument | None = None
+
+
+class ChangesQuery(Wire, frozen=True, kw_only=True):
+    since: Annotated[int, Meta(extra_json_schema={"minimum": 0})] = 0
+    limit: Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": CHANGES_PAGE_MAX})] = CHANGES_PAGE_MAX
 
 
 class ChangePage(Wire, frozen=True, kw_only=True, omit_defaults=False):

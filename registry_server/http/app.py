@@ -1,74 +1,107 @@
-"""The ASGI app of one open registry: routes, security headers, and the flush of download counts."""
+"""The ASGI app of one open registry: routes, what watches them, and the work in the background."""
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
 
 from starlette.applications import Starlette
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
+from registry_server import __version__
 from registry_server.http.api import api_routes
+from registry_server.http.metrics import Metrics, NoMetrics
+from registry_server.http.observing import observed, with_security_headers
 from registry_server.http.pages import page_routes
 from registry_server.http.problems import method_not_allowed, not_found
-from registry_server.operations.statistics import flush_downloads
+from registry_server.operations.index import follow_feed
+from registry_server.operations.statistics import flush_downloads, read_figures
 from registry_server.registry import Registry
 
 FLUSH_SECONDS = 5.0
+"""How long a counted download may be unwritten, and a change from another process unnoticed."""
 
 _log = logging.getLogger(__name__)
 
-PUBLISHES_AT_ONCE = 2
-"""Checking a package takes a thread for seconds at worst: readers must not wait for all of them."""
-
-_SECURITY_HEADERS = (
-    (b"content-security-policy", b"default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-)
-
 
 def build_app(registry: Registry, *, is_local: bool, flush_seconds: float = FLUSH_SECONDS) -> ASGIApp:
-    """`is_local`: every caller is the owner; only for an app that no socket leads to."""
+    """`is_local`: every caller is the owner; only for an app that no socket leads to.
+
+    Such an app has nobody to search in it either, so nothing follows its feed until somebody does.
+    """
+    settings = registry.settings
+    metrics: NoMetrics = NoMetrics()
+    if settings.metrics and not is_local:
+        metrics = Metrics(__version__, lambda: read_figures(registry))
+    changed = asyncio.Event()
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        flushing = asyncio.create_task(_flush_forever(registry, flush_seconds))
-        try:
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        loop = asyncio.get_running_loop()
+        app.state.on_change = lambda: loop.call_soon_threadsafe(changed.set)
+        work = [_flush_forever(registry, flush_seconds)]
+        if not is_local:
+            work.append(_follow_forever(registry, changed, flush_seconds))
+        async with _in_background(work):
             yield
-        finally:
-            flushing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await flushing
-            await asyncio.to_thread(flush_downloads, registry)
+        registry.is_followed = False
+        await asyncio.to_thread(flush_downloads, registry)
 
     app = Starlette(
-        routes=[*api_routes(), *page_routes()],
+        routes=[*api_routes(metrics), *page_routes()],
         exception_handlers={404: not_found, 405: method_not_allowed},
         lifespan=lifespan,
     )
     app.state.registry = registry
     app.state.is_local = is_local
-    app.state.publishing = asyncio.Semaphore(PUBLISHES_AT_ONCE)
-    return _with_security_headers(app)
+    app.state.on_change = _nothing
+    # Checking a package takes a thread for seconds at worst: readers must not wait for all of them.
+    app.state.publishing = asyncio.Semaphore(settings.publishes_at_once)
+    whole = with_security_headers(app)
+    return whole if is_local else observed(whole, metrics, is_logging=settings.log.requests)
+
+
+def _nothing() -> None:
+    """Nobody follows."""
+
+
+@contextlib.asynccontextmanager
+async def _in_background(work: list[Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(each) for each in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _flush_forever(registry: Registry, seconds: float) -> None:
     while True:
         await asyncio.sleep(seconds)
-        try:
-            await asyncio.to_thread(flush_downloads, registry)
-        except Exception:  # nothing is lost: the counts wait for the next time
-            _log.exception("download counts cannot be written down")
+        # Nothing is lost when it fails: the counts wait for the next time.
+        await _attempt(lambda: flush_downloads(registry), "download counts cannot be written down")
 
 
-def _with_security_headers(app: ASGIApp) -> ASGIApp:
-    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *_SECURITY_HEADERS]
-            await send(message)
+async def _follow_forever(registry: Registry, changed: asyncio.Event, seconds: float) -> None:
+    """Keeps the index with the feed: at the start, after each change, and now and then for other processes.
 
-        await app(scope, receive, send_with_headers)
+    From its first success on searches answer from the index as it is; while it fails they see to it themselves.
+    """
+    while True:
+        registry.is_followed = await _attempt(
+            lambda: follow_feed(registry), "the search index cannot follow the feed"
+        )
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(changed.wait(), seconds)
+        changed.clear()
 
-    return wrapped
+
+async def _attempt(work: Callable[[], object], complaint: str) -> bool:
+    try:
+        await asyncio.to_thread(work)
+    except Exception:  # the background must not end before the server does
+        _log.exception(complaint)
+        return False
+    return True

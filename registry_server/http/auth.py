@@ -2,6 +2,8 @@
 
 from starlette.requests import Request
 
+from registry_server.contract.problems import Unauthorized
+from registry_server.http.addresses import client_address, limit_key
 from registry_server.operations.accounts import Caller, authenticate, local_caller
 from registry_server.registry import Registry
 
@@ -12,8 +14,26 @@ def registry_of(request: Request) -> Registry:
     return registry
 
 
-def caller_of(request: Request) -> Caller | None:
-    """Raises `Unauthorized` for a token that does not work."""
+def address_of(request: Request) -> str:
+    """The client's address, as far as trusted proxies tell it; empty inside a process."""
+    if request.app.state.is_local or request.client is None:
+        return ""
+    forwarded = ",".join(request.headers.getlist("x-forwarded-for"))
+    return client_address(request.client.host, forwarded, registry_of(request).settings.trusted_proxies)
+
+
+def caller_of(request: Request, address: str = "") -> Caller | None:
+    """Raises `Unauthorized` for a token that does not work, `RateLimited` for the many that came before it."""
+    registry = registry_of(request)
     if request.app.state.is_local:
-        return local_caller(registry_of(request))
-    return authenticate(registry_of(request), request.headers.get("authorization"))
+        return local_caller(registry)
+    try:
+        return authenticate(registry, request.headers.get("authorization"), address)
+    except Unauthorized:
+        registry.limits.spend("failed-auth", limit_key(address))
+        raise
+
+
+def limit_key_of(caller: Caller | None, address: str) -> str:
+    """Whose bucket a request draws from."""
+    return f"user {caller.user.id}" if caller is not None else limit_key(address)

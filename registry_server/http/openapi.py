@@ -9,24 +9,28 @@ from msgspec import Struct
 
 from registry_server.contract.problems import Problem
 from registry_server.contract.routes import PLUGINS
+from registry_server.http.forms import IGNORED_FIELDS, LIST_FIELDS, TEXT_FIELDS
+from registry_server.http.problems import MEDIA_TYPE
 from registry_server.http.routing import Route
 
 _REF = "#/components/schemas/{name}"
+_PATH_PARAMETER = re.compile(r"\{(\w+)(?::(\w+))?\}")
+
+Document = dict[str, Any]
 
 
-def openapi_document(routes: Sequence[Route], publish: Route, version: str) -> dict[str, Any]:
-    """The document; `publish` is the one endpoint whose body is a form."""
-    every = [*routes, publish]
-    kinds: list[Any] = [Problem, *(kind for route in every for kind in (route.body, route.response) if kind)]
+def openapi_document(routes: Sequence[Route], version: str) -> Document:
+    bodies = [route.body for route in routes if route.body]
+    answers = [kind for route in routes for kind in (route.response, *route.also) if kind]
+    kinds: list[Any] = [Problem, *bodies, *answers]
     schemas, components = msgspec.json.schema_components(kinds, ref_template=_REF)
+    for body in bodies:
+        # Structs ignore what they do not know; requests with unknown fields are refused.
+        components[body.__name__]["additionalProperties"] = False
     by_kind = {repr(kind): schema for kind, schema in zip(kinds, schemas, strict=True)}
-    paths: dict[str, dict[str, Any]] = {}
-    for route in every:
-        path = re.sub(r"\{(\w+):path\}", r"{\1}", route.path)
-        operation = _operation(route, by_kind)
-        if route is publish:
-            operation["requestBody"] = _form()
-        paths.setdefault(path, {})[route.method.lower()] = operation
+    paths: dict[str, Document] = {}
+    for route in routes:
+        paths.setdefault(route.shown_path, {})[route.method.lower()] = _operation(route, by_kind)
     security = {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "dkt_..."}}
     return {
         "openapi": "3.1.0",
@@ -36,28 +40,38 @@ def openapi_document(routes: Sequence[Route], publish: Route, version: str) -> d
     }
 
 
-def _operation(route: Route, by_kind: dict[str, Any]) -> dict[str, Any]:
-    content = (
-        {route.media_type: {"schema": by_kind[repr(route.response)]}}
-        if route.response
-        else {route.media_type: {}}
-    )
-    problem = {
-        "description": "a problem",
-        "content": {"application/problem+json": {"schema": by_kind[repr(Problem)]}},
-    }
-    operation: dict[str, Any] = {
+def _operation(route: Route, by_kind: Document) -> Document:
+    problem = {"description": "a problem", "content": {MEDIA_TYPE: {"schema": by_kind[repr(Problem)]}}}
+    operation: Document = {
         "summary": route.summary,
         "operationId": _operation_id(route),
-        "parameters": _parameters(route),
-        "responses": {str(route.status): {"description": "done", "content": content}, "default": problem},
+        "parameters": [*_path_parameters(route), *_query_parameters(route.query)],
+        "responses": {**_successes(route, by_kind), "default": problem},
     }
     if route.body:
         schema = by_kind[repr(route.body)]
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
-    if route.method != "GET":
-        operation["security"] = [{"token": []}]
+    if route.is_upload:
+        operation["requestBody"] = _form()
+    # An empty requirement beside it: works without a token too.
+    if route.needs_token or route.varies:
+        operation["security"] = [{"token": []}] if route.needs_token else [{}, {"token": []}]
     return operation
+
+
+def _successes(route: Route, by_kind: Document) -> Document:
+    schema = {"schema": by_kind[repr(route.response)]} if route.response else {}
+    answers: Document = {
+        str(route.status): {"description": "done", "content": {route.media_type: schema}},
+    }
+    if route.also:
+        either = {"anyOf": [by_kind[repr(kind)] for kind in route.also]}
+        answers["200"] = {"description": "nothing new", "content": {route.media_type: {"schema": either}}}
+    if route.method == "GET":
+        answers["304"] = {"description": "what If-None-Match names is still current"}
+    if route.media_type == "application/gzip":
+        answers["206"] = {"description": "the part that Range asks for", "content": {route.media_type: {}}}
+    return answers
 
 
 def _operation_id(route: Route) -> str:
@@ -65,34 +79,50 @@ def _operation_id(route: Route) -> str:
     return "_".join((route.method.lower(), *words))
 
 
-def _parameters(route: Route) -> list[dict[str, Any]]:
-    text = {"type": "string"}
-    names = re.findall(r"\{(\w+)", route.path)
-    parameters = [{"name": name, "in": "path", "required": True, "schema": text} for name in names]
-    return parameters + _query_parameters(route.query)
-
-
-def _query_parameters(kind: type[Struct] | None) -> list[dict[str, Any]]:
-    if kind is None:
-        return []
-    (schema,), components = msgspec.json.schema_components((kind,), ref_template=_REF)
-    del schema
-    fields = components[kind.__name__]["properties"]
+def _path_parameters(route: Route) -> list[Document]:
     return [
-        {"name": name, "in": "query", "required": False, "schema": field} for name, field in fields.items()
+        {
+            "name": match[1],
+            "in": "path",
+            "required": True,
+            "schema": {"type": "integer", "minimum": 0}
+            if match[2] == "int"
+            else {"type": "string", "minLength": 1},
+        }
+        for match in _PATH_PARAMETER.finditer(route.path)
     ]
 
 
-def _form() -> dict[str, Any]:
-    text = {"type": "string"}
+def _query_parameters(kind: type[Struct] | None) -> list[Document]:
+    if kind is None:
+        return []
+    _, components = msgspec.json.schema_components((kind,), ref_template=_REF)
+    fields = components[kind.__name__]["properties"]
+    return [
+        {"name": name, "in": "query", "required": False, "schema": _without_null(field)}
+        for name, field in fields.items()
+    ]
+
+
+def _without_null(schema: Document) -> Document:
+    """A query has no null: leaving a parameter out says the same."""
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+    if len(kinds) == 1:
+        return {**kinds[0]}
+    return {name: value for name, value in schema.items() if not (name == "default" and value is None)}
+
+
+def _form() -> Document:
     labels = {"type": "string", "description": "a JSON list of texts"}
     properties = {
         "package": {"type": "string", "format": "binary", "description": "the .tar.gz"},
-        "name": text,
-        "version": text,
-        "description": text,
-        "categories": labels,
-        "tags": labels,
+        **{name: {"type": "string"} for name in (*TEXT_FIELDS, *sorted(IGNORED_FIELDS))},
+        **dict.fromkeys(LIST_FIELDS, labels),
     }
-    schema = {"type": "object", "required": ["package"], "properties": properties}
+    schema = {
+        "type": "object",
+        "required": ["package"],
+        "properties": properties,
+        "additionalProperties": False,
+    }
     return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}

@@ -1,6 +1,6 @@
 """The same data as HTML, for people without a terminal. Rendered on the server, no script."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from importlib.resources import files
 from urllib.parse import quote
 
@@ -16,9 +16,11 @@ from starlette.routing import BaseRoute, Route
 from registry_server.contract.problems import ProblemError, RouteNotFound
 from registry_server.contract.wire import ListQuery, PluginDocument, PluginPage, Sort
 from registry_server.http.api import documented_routes
-from registry_server.http.auth import registry_of
+from registry_server.http.auth import address_of, caller_of, registry_of
+from registry_server.http.observing import observation_of
 from registry_server.http.problems import problem_of
-from registry_server.operations import browse
+from registry_server.http.routing import check_reader
+from registry_server.operations import browse, statistics
 from registry_server.registry import Registry
 
 HOME_SECTION = 6
@@ -33,26 +35,29 @@ _markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 def page_routes() -> list[BaseRoute]:
     return [
-        Route("/", _page(_home)),
-        Route("/plugins", _page(_list)),
-        Route("/plugins/{name}", _page(_detail)),
-        Route("/categories/{category}", _page(_category)),
-        Route("/users/{user:path}", _page(_author)),
-        Route("/api/docs", _page(_docs)),
+        _page("/", _home),
+        _page("/plugins", _list),
+        _page("/plugins/{name}", _detail),
+        _page("/categories/{category}", _category),
+        _page("/users/{user:path}", _author),
+        _page("/api/docs", _docs),
         Route("/static/style.css", _style),
     ]
 
 
-def _page(render: Callable[[Request], str]) -> Callable[[Request], Awaitable[Response]]:
+def _page(path: str, render: Callable[[Request], str]) -> Route:
     async def endpoint(request: Request) -> Response:
+        observation = observation_of(request)
+        observation.route, observation.address = path, address_of(request)
         try:
+            check_reader(registry_of(request), caller_of(request, observation.address))
             return HTMLResponse(await run_in_threadpool(render, request))
         except Exception as error:
-            problem = problem_of(error, request)
+            problem = observation.problem = problem_of(error, request)
             body = _render("problem.html", problem=problem)
             return HTMLResponse(body, status_code=problem.status or 500)
 
-    return endpoint
+    return Route(path, endpoint)
 
 
 def _render(template: str, **values: object) -> str:
@@ -73,7 +78,7 @@ def _home(request: Request) -> str:
         featured=[plugin for plugin in newest.plugins if plugin.featured],
         popular=popular,
         recent=newest.plugins,
-        stats=browse.registry_stats(registry),
+        stats=statistics.registry_stats(registry),
     )
 
 

@@ -11,11 +11,12 @@ from registry_server.contract.problems import (
     MethodNotAllowed,
     Problem,
     ProblemError,
-    RegistryBusy,
+    RangeNotSatisfiable,
     RouteNotFound,
     ServerError,
 )
 from registry_server.contract.tokens import redact
+from registry_server.limits import refusal_headers
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
@@ -36,11 +37,13 @@ def problem_of(error: Exception, request: Request) -> Problem:
 
 
 def problem_response(problem: Problem) -> Response:
-    headers = {"Cache-Control": "no-store"}
+    headers = {"Cache-Control": "no-store", **refusal_headers(problem.extra)}
     if problem.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    if problem.code == RegistryBusy.code:
+    if problem.status == 503:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if problem.code == RangeNotSatisfiable.code:
+        headers["Content-Range"] = f"bytes */{problem.extra.get('size', '*')}"
     return Response(
         msgspec.json.encode(problem),
         status_code=problem.status or 500,

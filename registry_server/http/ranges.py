@@ -30,4 +30,6 @@ def requested_range(headers: Mapping[str, str], size: int, etag: str) -> tuple[i
 
 
 def _unsatisfiable(size: int) -> RangeNotSatisfiable:
-    return RangeNotSatisfiable(f"the package has {size} bytes", hint="download it from the start")
+    return RangeNotSatisfiable(
+        f"the package has {size} bytes", hint="download it from the start", extra={"size": size}
+    )

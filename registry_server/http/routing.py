@@ -4,7 +4,8 @@ A `Route` says everything there is to know of an endpoint, so that documentation
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -14,12 +15,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
-from registry_server.contract.problems import InvalidRequest, PackageTooLarge
+from registry_server.contract.problems import (
+    InvalidRequest,
+    PackageTooLarge,
+    ProblemError,
+    ReadOnly,
+    Unauthorized,
+)
 from registry_server.contract.routes import REQUEST_BODY_MAX_BYTES
-from registry_server.http.auth import caller_of, registry_of
+from registry_server.http.auth import address_of, caller_of, limit_key_of, registry_of
+from registry_server.http.forms import drain, read_upload
+from registry_server.http.observing import observation_of
 from registry_server.http.problems import problem_of, problem_response
 from registry_server.http.ranges import requested_range
-from registry_server.operations.accounts import Caller
+from registry_server.limits import Allowance, Rule, limit_headers
+from registry_server.operations.accounts import Caller, require
 from registry_server.registry import Registry
 
 REVALIDATE = "no-cache"
@@ -27,16 +37,21 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 PRIVATE = "no-store"
 
 
+_KIND = re.compile(r":\w+\}")
+
+
 class Call(Struct, frozen=True, kw_only=True):
     """One request, decoded."""
 
     registry: Registry
     caller: Caller | None
-    path: Mapping[str, str]
+    address: str
+    """Where it came from."""
+    path: Mapping[str, Any]
     query: Any
     """Instance of the route's `query` type."""
     body: Any
-    """Instance of the route's `body` type."""
+    """Instance of the route's `body` type, or an `Upload`."""
 
 
 class Reply(Struct, frozen=True, kw_only=True):
@@ -44,6 +59,8 @@ class Reply(Struct, frozen=True, kw_only=True):
 
     body: bytes
     media_type: str = "application/json"
+    status: int | None = None
+    """Another than the route's."""
     etag: str = ""
     """Without quotes; empty: made from the body."""
     headers: Mapping[str, str] = {}
@@ -64,40 +81,104 @@ class Route(Struct, frozen=True, kw_only=True):
     """Of a successful answer, for the documentation."""
     query: type[Struct] | None = None
     body: type[Struct] | None = None
+    is_upload: bool = False
+    """The body is the form of a publish."""
     status: int = 200
+    also: tuple[Any, ...] = ()
+    """What an answer with status 200 may hold, where `status` is another."""
     cache: str = REVALIDATE
     is_blocking: bool = False
     """Writes, reads packages or searches: runs in a thread, so that an embedding app never freezes."""
+    limit: Rule | None = None
+    """What a request costs its sender."""
+    limited_by: str = ""
+    """The query parameter without which a request costs nothing; empty: each costs."""
+    needs_token: bool = False
+    """For the documentation; operations decide."""
+    is_open: bool = False
+    """Also where reading needs a token, and where nothing may change."""
+    varies: bool = False
+    """Whether the answer depends on who asks."""
+
+    @property
+    def shown_path(self) -> str:
+        """Without the kinds of the parameters."""
+        return _KIND.sub("}", self.path)
 
 
 def starlette_route(route: Route) -> StarletteRoute:
     async def endpoint(request: Request) -> Response:
+        observation = observation_of(request)
+        observation.route = route.path
         try:
-            call = Call(
-                registry=registry_of(request),
-                caller=caller_of(request),
-                path=request.path_params,
-                query=decode_query(request, route.query),
-                body=await _decode_body(request, route.body),
-            )
-            result = await run_in_threadpool(route.call, call) if route.is_blocking else route.call(call)
-            return _respond(request, route, result)
+            return await _answer(request, route)
         except Exception as error:  # the border: whatever happens becomes an answer
-            return problem_response(problem_of(error, request))
+            observation.problem = problem_of(error, request)
+            return problem_response(observation.problem)
 
-    return StarletteRoute(route.path, endpoint, methods=[route.method])
+    return StarletteRoute(route.path, endpoint, methods=[route.method], name=route.path)
 
 
-def guarded(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-    """An endpoint that reads its request itself, with the same treatment of failures."""
+async def _answer(request: Request, route: Route) -> Response:
+    registry, address = registry_of(request), address_of(request)
+    observation = observation_of(request)
+    observation.address = address
+    try:
+        caller = caller_of(request, address)
+        observation.user = caller.user.name if caller is not None else ""
+        _check_open(registry, route, caller)
+        if route.is_upload:  # before ten megabytes are read for nothing
+            require(caller, "publish")
+        allowance = None
+        if route.limit is not None and (not route.limited_by or request.query_params.get(route.limited_by)):
+            allowance = registry.limits.spend(route.limit, limit_key_of(caller, address))
+    except ProblemError:
+        if route.is_upload:
+            await drain(request)
+        raise
+    call = Call(
+        registry=registry,
+        caller=caller,
+        address=address,
+        path=request.path_params,
+        query=decode_query(request, route.query),
+        body=await read_upload(request) if route.is_upload else await _decode_body(request, route.body),
+    )
+    if route.is_upload:
+        async with request.app.state.publishing:
+            result = await run_in_threadpool(route.call, call)
+    else:
+        result = await run_in_threadpool(route.call, call) if route.is_blocking else route.call(call)
+    if route.method != "GET":
+        request.app.state.on_change()
+    response = _respond(request, route, result)
+    _say_allowance(registry, route, response, allowance, limit_key_of(caller, address))
+    return response
 
-    async def safe(request: Request) -> Response:
-        try:
-            return await endpoint(request)
-        except Exception as error:
-            return problem_response(problem_of(error, request))
 
-    return safe
+def check_reader(registry: Registry, caller: Caller | None) -> None:
+    """Raises `Unauthorized` for a stranger where reading needs a token."""
+    if caller is None and registry.settings.reading == "token":
+        raise Unauthorized("this registry is read with a token", hint="donkeytui login")
+
+
+def _check_open(registry: Registry, route: Route, caller: Caller | None) -> None:
+    if route.is_open:
+        return
+    check_reader(registry, caller)
+    if registry.settings.read_only and route.method != "GET":
+        raise ReadOnly("the registry takes no changes at the moment", hint="try again later")
+
+
+def _say_allowance(
+    registry: Registry, route: Route, response: Response, allowance: Allowance | None, key: str
+) -> None:
+    if allowance is None or route.limit is None:
+        return
+    if response.status_code == 304:
+        registry.limits.refund(route.limit, key)
+        return
+    response.headers.update(limit_headers(allowance))
 
 
 def decode_query(request: Request, kind: type[Struct] | None) -> Struct | None:
@@ -148,9 +229,12 @@ async def _decode_body(request: Request, kind: type[Struct] | None) -> Struct | 
 
 def _respond(request: Request, route: Route, result: object) -> Response:
     reply = result if isinstance(result, Reply) else Reply(body=msgspec.json.encode(result))
-    headers = {"Cache-Control": route.cache, **reply.headers}
+    status = reply.status or route.status
+    headers = {"Cache-Control": _cache(request, route), **reply.headers}
     if route.method != "GET":
-        return Response(reply.body, route.status, headers, reply.media_type)
+        return Response(reply.body, status, headers, reply.media_type)
+    if route.varies or registry_of(request).settings.reading == "token":
+        headers["Vary"] = "Authorization"
     etag = f'"{reply.etag or hashlib.sha256(reply.body).hexdigest()[:32]}"'
     headers["ETag"] = etag
     if _is_known(request.headers.get("if-none-match", ""), etag):
@@ -159,14 +243,21 @@ def _respond(request: Request, route: Route, result: object) -> Response:
         headers["Accept-Ranges"] = "bytes"
     if request.method == "HEAD":
         headers["Content-Length"] = str(len(reply.body))
-        return Response(None, route.status, headers, reply.media_type)
+        return Response(None, status, headers, reply.media_type)
     wanted = requested_range(request.headers, len(reply.body), etag) if reply.has_ranges else None
     if reply.on_sent and (wanted is None or wanted[0] == 0):
         reply.on_sent()
     if wanted is None:
-        return Response(reply.body, route.status, headers, reply.media_type)
+        return Response(reply.body, status, headers, reply.media_type)
     headers["Content-Range"] = f"bytes {wanted[0]}-{wanted[1]}/{len(reply.body)}"
     return Response(reply.body[wanted[0] : wanted[1] + 1], 206, headers, reply.media_type)
+
+
+def _cache(request: Request, route: Route) -> str:
+    """What is read with a token only is not for caches that many share."""
+    if registry_of(request).settings.reading == "token" and not route.is_open:
+        return route.cache.replace("public", "private")
+    return route.cache
 
 
 def _is_known(if_none_match: str, etag: str) -> bool:

@@ -1,43 +1,42 @@
-"""Who is calling, what they may do, and the tokens they show."""
+"""Who is calling, and what they may do."""
 
-import secrets
-from collections.abc import Iterable
-from datetime import timedelta
 from fnmatch import fnmatchcase
-from typing import Literal
 
 from msgspec import Struct
 
-from registry_server.contract.names import NAME_MAX, is_name
-from registry_server.contract.problems import (
-    Forbidden,
-    InvalidName,
-    InvalidRequest,
-    PluginNotFound,
-    Unauthorized,
-)
-from registry_server.contract.tokens import RANDOM_BYTES, is_token, make_token
+from registry_server.contract.account_wire import SCOPES, Scope
+from registry_server.contract.problems import Forbidden, PluginNotFound, Unauthorized
+from registry_server.contract.tokens import is_token
 from registry_server.registry import Registry
-from registry_server.store import accounts, plugins
-from registry_server.store.accounts import TokenListing, User
+from registry_server.store import accounts, owners, plugins
+from registry_server.store.accounts import User
 
-Scope = Literal["publish-new", "publish", "yank", "rate", "admin"]
-SCOPES: tuple[Scope, ...] = ("publish-new", "publish", "yank", "rate", "admin")
 LOCAL_USER = "local"
-DEFAULT_LIFETIME = timedelta(days=30)
-LIFETIME_MAX = timedelta(days=365)
 
 
 class Caller(Struct, frozen=True, kw_only=True):
     user: User
     scopes: frozenset[str]
     pattern: str = "*"
+    address: str = ""
+    """Where the request came from; empty inside this process."""
+    token_id: int | None = None
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether they act as one: an admin's narrower token does not."""
+        return self.user.is_admin and "admin" in self.scopes
 
 
-def authenticate(registry: Registry, authorization: str | None) -> Caller | None:
+OPERATOR = Caller(user=User(0, "operator", True), scopes=frozenset(SCOPES))
+"""Whoever runs the program on the registry's own data folder."""
+
+
+def authenticate(registry: Registry, authorization: str | None, address: str = "") -> Caller | None:
     """The caller a header `Bearer dkt_...` stands for; None without a header.
 
-    Raises `Unauthorized` for a token that is malformed, unknown, expired or revoked.
+    Raises `Unauthorized` for a token that is malformed, unknown, expired or revoked, or whose user is
+    disabled.
     """
     if not authorization:
         return None
@@ -51,7 +50,9 @@ def authenticate(registry: Registry, authorization: str | None) -> Caller | None
         raise _unauthorized("the token was revoked", "")
     if row.expires_at <= registry.clock():
         raise _unauthorized("the token has expired", f"it was good until {row.expires_at:%Y-%m-%d %H:%M} UTC")
-    return Caller(user=row.user, scopes=row.scopes, pattern=row.pattern)
+    if row.is_disabled:
+        raise _unauthorized(f"the account `{row.user.name}` is disabled", "")
+    return Caller(user=row.user, scopes=row.scopes, pattern=row.pattern, address=address, token_id=row.id)
 
 
 def local_caller(registry: Registry) -> Caller:
@@ -63,23 +64,42 @@ def local_caller(registry: Registry) -> Caller:
     return Caller(user=user, scopes=frozenset(SCOPES))
 
 
+def require_caller(caller: Caller | None) -> Caller:
+    """Raises `Unauthorized` without a caller."""
+    if caller is None:
+        raise _unauthorized("this needs a token", "")
+    return caller
+
+
 def require(caller: Caller | None, scope: Scope, name: str = "") -> Caller:
     """The caller, when a token allows `scope` (for the plugin `name`).
 
     Raises `Unauthorized` without a caller and `Forbidden` for one who may not.
     """
-    if caller is None:
-        raise _unauthorized("this needs a token", "")
-    if scope not in caller.scopes and "admin" not in caller.scopes:
-        allowed = ", ".join(sorted(caller.scopes)) or "nothing"
+    caller = require_caller(caller)
+    if scope not in caller.scopes and not caller.is_admin:
+        allowed = ", ".join(sorted(caller.scopes)) or "only reading"
         raise Forbidden(
             f"the token does not allow `{scope}`",
             detail=f"it allows {allowed}",
-            hint="ask the registry's operator for a token with this scope",
+            hint=f"make one that does: donkeytui token create --scope {scope}",
         )
     if name and not fnmatchcase(name, caller.pattern):
         raise Forbidden(
             f"the token is not for `{name}`", detail=f"it is for plugins named like `{caller.pattern}`"
+        )
+    return caller
+
+
+def require_admin(caller: Caller | None) -> Caller:
+    caller = require_caller(caller)
+    if not caller.is_admin:
+        raise Forbidden(
+            "this is for admins",
+            detail=f"{caller.user.name} is none"
+            if not caller.user.is_admin
+            else "the token does not allow `admin`",
+            hint="ask the registry's operator",
         )
     return caller
 
@@ -90,83 +110,15 @@ def require_owner(registry: Registry, caller: Caller, name: str) -> int:
     plugin = plugins.plugin_id(connection, name)
     if plugin is None:
         raise PluginNotFound(f"there is no plugin `{name}`")
-    is_admin = caller.user.is_admin and "admin" in caller.scopes
-    if not is_admin and not accounts.is_owner(connection, plugin, caller.user):
+    if not caller.is_admin and not owners.is_owner(connection, plugin, caller.user):
         raise Forbidden(
             f"`{name}` is not yours",
-            detail=f"it belongs to {', '.join(accounts.owner_names(connection, plugin)) or 'nobody'},"
+            detail=f"it belongs to {', '.join(owners.owner_names(connection, plugin)) or 'nobody'},"
             f" you are {caller.user.name}",
-            hint="ask an owner to add you",
+            hint="ask an owner to invite you",
         )
     return plugin
 
 
-def create_token(
-    registry: Registry,
-    user_name: str,
-    *,
-    scopes: Iterable[str],
-    pattern: str = "*",
-    lifetime: timedelta = DEFAULT_LIFETIME,
-    is_admin: bool = False,
-) -> str:
-    """A new token of `user_name` (made when unknown); the only time its text exists.
-
-    Raises `InvalidRequest` for an unknown scope or a lifetime beyond `LIFETIME_MAX`, `InvalidName` for a
-    user's name that is not formed like a plugin's.
-    """
-    wanted = frozenset(scopes)
-    if unknown := wanted - set(SCOPES):
-        raise InvalidRequest(f"`{min(unknown)}` is not a scope", hint=f"scopes are {', '.join(SCOPES)}")
-    if not timedelta(0) < lifetime <= LIFETIME_MAX:
-        raise InvalidRequest(
-            "a token lives between a moment and 365 days", detail=f"asked for {lifetime.days} days"
-        )
-    if not is_name(user_name):
-        raise InvalidName(
-            f"`{user_name[:NAME_MAX]}` is not a name for a user",
-            detail=f"it has lower case letters, digits and single dashes (or camelCase), up to {NAME_MAX}",
-            hint="registry-server token create ada",
-        )
-    secret = make_token(secrets.token_bytes(RANDOM_BYTES))
-    now = registry.clock()
-    with registry.database.write() as connection:
-        user = accounts.ensure_user(connection, user_name, is_admin=is_admin, now=now)
-        accounts.add_token(
-            connection,
-            user,
-            secret=secret,
-            label="",
-            scopes=wanted,
-            pattern=pattern,
-            now=now,
-            lifetime=lifetime,
-        )
-    return secret
-
-
-def list_tokens(registry: Registry) -> list[TokenListing]:
-    return accounts.list_tokens(registry.database.read())
-
-
-def revoke_token(registry: Registry, token_id: int) -> None:
-    """Raises `InvalidRequest` when there is no working token of this number."""
-    with registry.database.write() as connection:
-        if not accounts.revoke_token(connection, token_id, registry.clock()):
-            raise InvalidRequest(f"there is no working token {token_id}", hint="registry-server token list")
-
-
-def owner_names(registry: Registry, name: str) -> list[str]:
-    connection = registry.database.read()
-    plugin = plugins.plugin_id(connection, name)
-    if plugin is None:
-        raise PluginNotFound(f"there is no plugin `{name}`")
-    return accounts.owner_names(connection, plugin)
-
-
 def _unauthorized(title: str, detail: str) -> Unauthorized:
-    return Unauthorized(
-        title,
-        detail=detail,
-        hint="put a token of this registry into DONKEYTUI_TOKEN (registry-server token create)",
-    )
+    return Unauthorized(title, detail=detail, hint="donkeytui login, or a token in DONKEYTUI_TOKEN")

@@ -1,4 +1,4 @@
-"""Everything that only reads: lists, search, documents, packages and their entries, counts."""
+"""Everything that only reads: lists, search, documents, packages and their entries."""
 
 import math
 
@@ -10,7 +10,9 @@ from registry_server.contract.names import nearest_names
 from registry_server.contract.problems import (
     EntryNotFound,
     InvalidRequest,
+    PluginHeld,
     PluginNotFound,
+    Quarantined,
     RegistryBusy,
     VersionNotFound,
 )
@@ -20,24 +22,22 @@ from registry_server.contract.wire import (
     ListQuery,
     Pagination,
     PluginPage,
-    PluginStats,
     PluginSummary,
-    RegistryStats,
     Sort,
 )
+from registry_server.operations.accounts import Caller
 from registry_server.operations.index import follow_feed
 from registry_server.registry import Registry
 from registry_server.search.highlight import highlight, marked_html
-from registry_server.search.index import IndexDamaged, SearchResult
+from registry_server.search.index import RESULT_MAX, IndexDamaged, SearchResult
 from registry_server.search.query import Filter as SearchFilter
 from registry_server.search.query import SearchQuery, parse_query
 from registry_server.search.words import fold
-from registry_server.store import downloads, plugins
+from registry_server.store import plugins
 from registry_server.store.downloads import DownloadKey
 from registry_server.store.plugins import Filter, StoredRelease
 
-PAGE_MAX = 10_000
-STATS_DAYS = 365
+FACETS = frozenset(("category", "tag"))
 
 
 class Package(Struct, frozen=True, kw_only=True):
@@ -46,15 +46,23 @@ class Package(Struct, frozen=True, kw_only=True):
     release: StoredRelease
 
 
+class PackageEntry(Struct, frozen=True, kw_only=True):
+    data: bytes
+    quarantine: str
+    """Why only admins get it; empty for most."""
+
+
 def list_plugins(registry: Registry, query: ListQuery) -> PluginPage:
     """One page; ranked by the search index when `q` is given, by the database otherwise."""
     if not 1 <= query.limit <= routes.PAGE_LIMIT_MAX:
         raise InvalidRequest(f"`limit` is 1 to {routes.PAGE_LIMIT_MAX}, not {query.limit}")
-    if not 1 <= query.page <= PAGE_MAX:
-        raise InvalidRequest(f"`page` is 1 to {PAGE_MAX}, not {query.page}")
+    if not 1 <= query.page <= routes.PAGE_MAX:
+        raise InvalidRequest(f"`page` is 1 to {routes.PAGE_MAX}, not {query.page}")
+    wanted_facets = _wanted_facets(query)
     if query.q.strip():
-        found, total = _search(registry, query)
+        found, total, matching = _search(registry, query, with_all=bool(wanted_facets))
     else:
+        matching = None
         sort: Sort = query.sort or "downloads"
         offset = (query.page - 1) * query.limit
         found, total = plugins.list_summaries(
@@ -64,18 +72,18 @@ def list_plugins(registry: Registry, query: ListQuery) -> PluginPage:
     return PluginPage(
         plugins=tuple(found),
         pagination=Pagination(total=total, pages=pages, current=query.page, has_more=query.page < pages),
-        facets=_facets(registry, query),
+        facets=_facets(registry, query, wanted_facets, matching),
     )
 
 
 def plugin_document(registry: Registry, name: str) -> tuple[bytes, str]:
     """The detail document as ready JSON, and its ETag.
 
-    Raises `PluginNotFound` with the nearest names.
+    Raises `PluginNotFound` with the nearest names, or `PluginHeld`.
     """
-    connection = registry.database.read()
-    found = plugins.document_bytes(connection, name)
+    found = plugins.document_bytes(registry.database.read(), name)
     if found is None:
+        visible_plugin(registry, name)
         raise unknown_plugin(registry, name)
     return found
 
@@ -89,15 +97,27 @@ def unknown_plugin(registry: Registry, name: str) -> PluginNotFound:
     )
 
 
-def find_release(registry: Registry, name: str, version: str) -> StoredRelease:
-    """Raises `PluginNotFound`, or `VersionNotFound` naming what there is."""
+def visible_plugin(registry: Registry, name: str) -> int:
+    """The id of a plugin that everybody may see.
+
+    Raises `PluginNotFound`, or `PluginHeld` for one that waits for an admin.
+    """
     connection = registry.database.read()
-    release = plugins.find_release(connection, name, version)
-    if release is not None:
-        return release
     plugin = plugins.plugin_id(connection, name)
     if plugin is None:
         raise unknown_plugin(registry, name)
+    _check_not_held(name, plugins.held_reason(connection, plugin))
+    return plugin
+
+
+def find_release(registry: Registry, name: str, version: str) -> StoredRelease:
+    """Raises `PluginNotFound`, `PluginHeld`, or `VersionNotFound` naming what there is."""
+    connection = registry.database.read()
+    release = plugins.find_release(connection, name, version)
+    if release is not None:
+        _check_not_held(name, release.held)
+        return release
+    plugin = visible_plugin(registry, name)
     newest = plugins.release_versions(connection, plugin)[:5]
     raise VersionNotFound(
         f"`{name}` has no release {version[:100]}",
@@ -106,9 +126,24 @@ def find_release(registry: Registry, name: str, version: str) -> StoredRelease:
     )
 
 
-def read_package_bytes(registry: Registry, name: str, version: str) -> Package:
-    """The package of a release, verified against its digest."""
+def obtainable_release(registry: Registry, caller: Caller | None, name: str, version: str) -> StoredRelease:
+    """A release that the caller may have the code of.
+
+    Raises `Quarantined` for one in quarantine, unless an admin looks into it, and as `find_release`.
+    """
     release = find_release(registry, name, version)
+    if release.quarantine and not (caller is not None and caller.is_admin):
+        raise Quarantined(
+            f"`{name}` {version} is in quarantine",
+            detail=release.quarantine,
+            hint=f"see what else there is: donkeytui info {name}",
+        )
+    return release
+
+
+def read_package_bytes(registry: Registry, caller: Caller | None, name: str, version: str) -> Package:
+    """The package of a release, verified against its digest."""
+    release = obtainable_release(registry, caller, name, version)
     return Package(
         data=registry.packages.get(release.integrity), integrity=release.integrity, release=release
     )
@@ -124,37 +159,21 @@ def entry_listing(registry: Registry, name: str, version: str) -> tuple[EntryLis
     return find_release(registry, name, version).files
 
 
-def read_entry(registry: Registry, name: str, version: str, path: str) -> bytes:
+def read_entry(registry: Registry, caller: Caller | None, name: str, version: str, path: str) -> PackageEntry:
     """One file of a package.
 
     Raises `EntryNotFound` when it has no such file.
     """
-    release = find_release(registry, name, version)
+    release = obtainable_release(registry, caller, name, version)
     if not any(entry.path == path for entry in release.files):
         raise EntryNotFound(f"`{name}` {version} has no file `{path[:200]}`")
-    return read_package(registry.packages.get(release.integrity))[path].data
+    data = read_package(registry.packages.get(release.integrity))[path].data
+    return PackageEntry(data=data, quarantine=release.quarantine)
 
 
 def categories(registry: Registry) -> list[CategoryCount]:
     counts = plugins.label_counts(registry.database.read(), "category")
     return [CategoryCount(name=name, plugins=count) for name, count in counts.items()]
-
-
-def registry_stats(registry: Registry) -> RegistryStats:
-    plugin_count, releases, downloaded, rated = plugins.counts(registry.database.read())
-    return RegistryStats(plugins=plugin_count, releases=releases, downloads=downloaded, ratings=rated)
-
-
-def plugin_stats(registry: Registry, name: str) -> PluginStats:
-    connection = registry.database.read()
-    plugin = plugins.plugin_id(connection, name)
-    if plugin is None:
-        raise unknown_plugin(registry, name)
-    return PluginStats(
-        name=name,
-        downloads=plugins.make_document(connection, plugin).downloads,
-        days=tuple(downloads.daily_counts(connection, plugin, STATS_DAYS)),
-    )
 
 
 def check_ready(registry: Registry) -> None:
@@ -166,22 +185,39 @@ def check_ready(registry: Registry) -> None:
     follow_feed(registry)
 
 
-def _search(registry: Registry, query: ListQuery) -> tuple[list[PluginSummary], int]:
+def _check_not_held(name: str, reason: str) -> None:
+    if reason:
+        raise PluginHeld(
+            f"`{name}` waits for an admin of the registry",
+            detail=reason,
+            hint="donkeytui whoami, if it is yours",
+        )
+
+
+def _search(
+    registry: Registry, query: ListQuery, *, with_all: bool
+) -> tuple[list[PluginSummary], int, tuple[str, ...] | None]:
+    """One page, the number of all, and `with_all` the names of all that facets are counted over."""
     parsed = _with_filters(parse_query(query.q), query)
-    follow_feed(registry)
     offset = (query.page - 1) * query.limit
-    try:
-        result = registry.index.search(parsed, limit=query.limit, offset=offset)
-    except IndexDamaged:
-        result = _search_mended(registry, parsed, limit=query.limit, offset=offset)
+    result = _run(registry, parsed, limit=query.limit, offset=offset)
     rows = plugins.summaries_by_name(registry.database.read(), list(result.names))
     found = [_highlighted(rows[name], parsed) for name in result.names if name in rows]
-    return found, result.total
+    matching = _run(registry, parsed, limit=RESULT_MAX, offset=0).names if with_all else None
+    return found, result.total, matching
 
 
-def _search_mended(registry: Registry, parsed: SearchQuery, *, limit: int, offset: int) -> SearchResult:
-    """Once more on a rebuilt index."""
-    follow_feed(registry)
+def _run(registry: Registry, parsed: SearchQuery, *, limit: int, offset: int) -> SearchResult:
+    """On the index as it is when somebody keeps it up to date, else on one that is brought there now.
+
+    A damaged one is rebuilt, and asked once more.
+    """
+    if not registry.is_followed:
+        follow_feed(registry)
+    try:
+        return registry.index.search(parsed, limit=limit, offset=offset)
+    except IndexDamaged:
+        follow_feed(registry)
     try:
         return registry.index.search(parsed, limit=limit, offset=offset)
     except IndexDamaged as error:
@@ -215,11 +251,20 @@ def _filter(query: ListQuery) -> Filter:
     return Filter(category=query.category, tag=query.tag, author=query.author, verified=query.verified)
 
 
-def _facets(registry: Registry, query: ListQuery) -> dict[str, dict[str, int]] | None:
-    wanted = [kind for kind in query.facets.split(",") if kind]
-    if unknown := set(wanted) - {"category", "tag"}:
+def _wanted_facets(query: ListQuery) -> tuple[str, ...]:
+    wanted = tuple(dict.fromkeys(kind for kind in query.facets.split(",") if kind))
+    if unknown := set(wanted) - FACETS:
         raise InvalidRequest(f"`{min(unknown)[:40]}` is not a facet", hint="facets are category and tag")
+    return wanted
+
+
+def _facets(
+    registry: Registry, query: ListQuery, wanted: tuple[str, ...], matching: tuple[str, ...] | None
+) -> dict[str, dict[str, int]] | None:
+    """Counts over all that match: the best `RESULT_MAX` of a search."""
     if not wanted:
         return None
     connection = registry.database.read()
+    if matching is not None:
+        return {kind: plugins.label_counts_of(connection, kind, matching) for kind in wanted}
     return {kind: plugins.label_counts(connection, kind, _filter(query)) for kind in wanted}

@@ -1,21 +1,23 @@
 """Withdraw and describe what is published: yank, unyank, deprecate, change the plugin's own words."""
 
+from msgspec import structs
+
 from registry_server.contract.manifest import CATEGORIES_MAX, LABEL_HINT, TAGS_MAX, label_fault
 from registry_server.contract.problems import InvalidRequest, VersionNotFound
 from registry_server.contract.ranges import parse_range
+from registry_server.contract.routes import NOTE_MAX
 from registry_server.contract.versions import parse_version
 from registry_server.contract.wire import Deprecation, PluginUpdate
 from registry_server.operations.accounts import Caller, require, require_owner
+from registry_server.operations.audit import log
 from registry_server.registry import Registry
 from registry_server.store import changes, plugins
 from registry_server.store.database import Connection
 
-REASON_MAX = 500
-
 
 def yank(registry: Registry, caller: Caller | None, name: str, version: str, *, reason: str = "") -> None:
     """Hides a release from new resolutions; who has it locked can still download it."""
-    _check_text("reason", reason, REASON_MAX)
+    _check_text("reason", reason, NOTE_MAX)
     _set_yanked(registry, require(caller, "yank", name), name, version, reason=reason, yanked=True)
 
 
@@ -28,7 +30,8 @@ def update_plugin(registry: Registry, caller: Caller | None, name: str, update: 
 
     Raises `InvalidRequest` for what a manifest could not say, and when a deprecation's range fits no release.
     """
-    plugin = require_owner(registry, require(caller, "publish", name), name)
+    caller = require(caller, "publish", name)
+    plugin = require_owner(registry, caller, name)
     _check_update(update)
     with registry.database.write() as connection:
         before = plugins.fields_of(connection, plugin)
@@ -45,6 +48,14 @@ def update_plugin(registry: Registry, caller: Caller | None, name: str, update: 
         if update.deprecation is not None:
             _deprecate(connection, plugin, name, update.deprecation)
         changes.record(connection, plugin, registry.clock())
+        log(connection, registry, caller, "update", name, detail=_changed(update))
+
+
+def _changed(update: PluginUpdate) -> str:
+    deprecation = update.deprecation
+    if deprecation is not None:
+        return f"deprecation of {deprecation.version}: {deprecation.message or 'taken back'}"
+    return ", ".join(field for field, value in structs.asdict(update).items() if value is not None)
 
 
 def _check_update(update: PluginUpdate) -> None:
@@ -54,7 +65,7 @@ def _check_update(update: PluginUpdate) -> None:
             raise InvalidRequest(fault, hint=LABEL_HINT)
     message = update.deprecation.message if update.deprecation else ""
     texts = (("displayName", update.display_name, 80), ("description", update.description, 300))
-    for field, text, limit in (*texts, ("deprecation", message, REASON_MAX)):
+    for field, text, limit in (*texts, ("deprecation", message, NOTE_MAX)):
         _check_text(field, text or "", limit)
     if update.repository and not update.repository.startswith(("https://", "http://")):
         raise InvalidRequest(f"`repository` is `{update.repository[:80]}`", hint="use an https:// address")
@@ -83,15 +94,17 @@ def _deprecate(connection: Connection, plugin: int, name: str, wanted: Deprecati
     if not chosen:
         raise InvalidRequest(f"no release of `{name}` is in `{wanted.version}`")
     for version in chosen:
-        plugins.set_deprecated(connection, plugin, version.text, wanted.message[:REASON_MAX])
+        plugins.set_deprecated(connection, plugin, version.text, wanted.message[:NOTE_MAX])
 
 
 def _set_yanked(
     registry: Registry, caller: Caller, name: str, version: str, *, yanked: bool, reason: str
 ) -> None:
     plugin = require_owner(registry, caller, name)
+    registry.limits.spend("yank", f"user {caller.user.id}")
     if plugins.find_release(registry.database.read(), name, version) is None:
         raise VersionNotFound(f"`{name}` has no release {version}")
     with registry.database.write() as connection:
         plugins.set_yanked(connection, plugin, version, yanked=yanked, reason=reason)
         changes.record(connection, plugin, registry.clock())
+        log(connection, registry, caller, "yank" if yanked else "unyank", f"{name} {version}", detail=reason)

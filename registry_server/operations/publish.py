@@ -1,38 +1,27 @@
 """Take a package in: check everything, keep the blob, then one transaction with row, document, feed."""
 
-from collections.abc import Mapping
-
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from registry_server.contract import routes
-from registry_server.contract.archive import Entries, read_package
-from registry_server.contract.changelog import release_notes
-from registry_server.contract.contents import contents_of
-from registry_server.contract.integrity import integrity_of
+from registry_server.contract.examination import Examination
 from registry_server.contract.manifest import CATEGORIES_MAX, LABEL_HINT, TAGS_MAX, Manifest, label_fault
-from registry_server.contract.problems import (
-    Finding,
-    InvalidPackage,
-    NameTaken,
-    VersionExists,
-)
-from registry_server.contract.validation import PackageCheck, check_migrations_kept, check_package
+from registry_server.contract.problems import Finding, InvalidPackage, PackageTooLarge, VersionExists
+from registry_server.contract.validation import check_migrations_kept
 from registry_server.contract.versions import parse_version
 from registry_server.contract.wire import (
     Author,
     CheckReport,
     Engine,
-    EntryListing,
     PublishReceipt,
     ReleaseDependencies,
 )
 from registry_server.operations.accounts import Caller, require, require_owner
+from registry_server.operations.audit import log
+from registry_server.operations.naming import check_new_name
 from registry_server.registry import Registry
-from registry_server.store import accounts, changes, plugins
+from registry_server.store import changes, owners, plugins
 from registry_server.store.database import Connection
 from registry_server.store.plugins import NewRelease, PluginFields
-
-README_MAX = 256_000
 
 
 class PublishForm(Struct, frozen=True, kw_only=True):
@@ -48,16 +37,26 @@ class PublishForm(Struct, frozen=True, kw_only=True):
 EMPTY_FORM = PublishForm()
 
 
-def check(registry: Registry, archive: bytes, form: PublishForm = EMPTY_FORM) -> CheckReport:
-    """What a publish of these bytes would say, without doing it."""
+def check(
+    registry: Registry, caller: Caller | None, archive: bytes, form: PublishForm = EMPTY_FORM
+) -> CheckReport:
+    """What a publish of these bytes would say, without doing it.
+
+    A dry run costs as much as a publish, so it needs the same right.
+    """
+    caller = require(caller, "publish", form.name)
+    registry.limits.spend("release", f"user {caller.user.id}")
     examined = _examine(registry, archive, form)
-    manifest = examined.check.manifest
+    held = ""
+    if examined.manifest is not None and not examined.errors:
+        held = _check_rights(registry.database.read(), registry, caller, examined.manifest)
     return CheckReport(
         success=not examined.errors,
-        name=manifest.name if manifest else form.name,
-        version=manifest.version if manifest else form.version,
+        name=examined.name or form.name,
+        version=examined.version or form.version,
         integrity=examined.integrity,
-        size=len(archive),
+        size=examined.size,
+        held=held,
         findings=examined.findings,
     )
 
@@ -71,27 +70,36 @@ def publish(
     `NameTaken`, `Unauthorized` or `Forbidden`.
     """
     caller = require(caller, "publish", form.name)
+    registry.limits.spend("release", f"user {caller.user.id}")
     examined = _examine(registry, archive, form)
-    manifest = examined.check.manifest
+    manifest = examined.manifest
     if examined.errors or manifest is None:
         raise _invalid(examined.findings)
-    _check_rights(registry, caller, manifest)
+    connection = registry.database.read()
+    _check_rights(connection, registry, caller, manifest)
+    if plugins.plugin_id(connection, manifest.name) is None:
+        registry.limits.spend("new-plugin", f"user {caller.user.id}")
     registry.packages.put(archive)
     with registry.database.write() as connection:
         # Again, for another publish may have come in between; from here on none can.
-        _check_rights(registry, caller, manifest)
-        if faults := _check_history(registry.database.read(), manifest, examined.entries):
+        held = _check_rights(connection, registry, caller, manifest)
+        if faults := _check_history(connection, examined):
             raise _invalid(tuple(faults))
-        created = _insert(connection, registry, caller, manifest, examined)
-        document = plugins.make_document(connection, _require_id(connection, manifest.name))
+        publishing = _Publishing(
+            registry=registry, caller=caller, manifest=manifest, examined=examined, form=form
+        )
+        plugin, created = _insert(connection, publishing, held)
+        document = plugins.make_document(connection, plugin)
+        held = plugins.held_reason(connection, plugin)
     return PublishReceipt(
         success=True,
         plugin=plugins.summary_of(document),
         version=manifest.version,
         integrity=examined.integrity,
-        size=len(archive),
+        size=examined.size,
         url=routes.plugin(manifest.name),
         created=created,
+        held=held,
         findings=examined.findings,
     )
 
@@ -106,34 +114,28 @@ def _invalid(findings: tuple[Finding, ...]) -> InvalidPackage:
     )
 
 
-class _Examined(Struct, frozen=True, kw_only=True):
-    integrity: str
-    size: int
-    entries: Entries
-    check: PackageCheck
+class _Publishing(Struct, frozen=True, kw_only=True):
+    registry: Registry
+    caller: Caller
+    manifest: Manifest
+    examined: Examination
     form: PublishForm
-    findings: tuple[Finding, ...]
-
-    @property
-    def errors(self) -> tuple[Finding, ...]:
-        return tuple(finding for finding in self.findings if finding.severity == "error")
 
 
-def _examine(registry: Registry, archive: bytes, form: PublishForm) -> _Examined:
-    entries = read_package(archive)
-    result = check_package(entries)
-    findings = list(result.findings)
-    if result.manifest:
-        findings += _check_form(result.manifest, form)
-        findings += _check_history(registry.database.read(), result.manifest, entries)
-    return _Examined(
-        integrity=integrity_of(archive),
-        size=len(archive),
-        entries=entries,
-        check=result,
-        form=form,
-        findings=tuple(findings),
-    )
+def _examine(registry: Registry, archive: bytes, form: PublishForm) -> Examination:
+    """What the package says, and what this registry has to say to it besides."""
+    limit = registry.settings.package_max_bytes
+    if len(archive) > limit:
+        raise PackageTooLarge(
+            f"the package has {len(archive)} bytes",
+            detail=f"this registry takes up to {limit}",
+            hint="leave out what the plugin does not need at run time (.donkeyignore)",
+        )
+    examined = registry.examiner.examine(archive)
+    if examined.manifest is None:
+        return examined
+    more = [*_check_form(examined.manifest, form), *_check_history(registry.database.read(), examined)]
+    return structs.replace(examined, findings=(*examined.findings, *more))
 
 
 def _check_form(manifest: Manifest, form: PublishForm) -> list[Finding]:
@@ -155,56 +157,45 @@ def _check_form(manifest: Manifest, form: PublishForm) -> list[Finding]:
     ]
 
 
-def _check_history(connection: Connection, manifest: Manifest, entries: Entries) -> list[Finding]:
+def _check_history(connection: Connection, examined: Examination) -> list[Finding]:
     """Migrations of the newest earlier release must still be there, unchanged."""
-    plugin = plugins.plugin_id(connection, manifest.name)
+    plugin = plugins.plugin_id(connection, examined.name)
     if plugin is None:
         return []
-    place = parse_version(manifest.version).key
+    place = parse_version(examined.version).key
     earlier = [v for v in plugins.release_versions(connection, plugin) if parse_version(v).key < place]
     if not earlier:
         return []
-    previous = plugins.find_release(connection, manifest.name, earlier[0])
+    previous = plugins.find_release(connection, examined.name, earlier[0])
     assert previous is not None
     before = {entry.path: entry.digest for entry in previous.files}
-    now = {
-        path: integrity_of(entry.data) for path, entry in entries.items() if path.startswith("migrations/")
-    }
+    now = {entry.path: entry.digest for entry in examined.files}
     return check_migrations_kept(before, now, earlier[0])
 
 
-def _check_rights(registry: Registry, caller: Caller, manifest: Manifest) -> None:
-    connection = registry.database.read()
+def _check_rights(connection: Connection, registry: Registry, caller: Caller, manifest: Manifest) -> str:
+    """Why a new name is held; empty for one that is not, or not new."""
     require(caller, "publish", manifest.name)
     if plugins.plugin_id(connection, manifest.name) is not None:
         require_owner(registry, caller, manifest.name)
-        return
+        return ""
     require(caller, "publish-new", manifest.name)
-    _check_name_free(connection, manifest.name)
+    return check_new_name(connection, caller, manifest.name)
 
 
-def _check_name_free(connection: Connection, name: str) -> None:
-    taken = plugins.name_of_lookalike(connection, name)
-    if taken not in (None, name):  # `name` itself: somebody published it a moment ago
-        raise NameTaken(
-            f"`{name}` is too close to `{taken}`",
-            detail="names that differ only in case and dashes are one name, and the first published keeps it",
-            hint="choose another name",
-        )
-
-
-def _insert(
-    connection: Connection, registry: Registry, caller: Caller, manifest: Manifest, examined: _Examined
-) -> bool:
-    """False when the very same release is there already."""
-    now = registry.clock()
+def _insert(connection: Connection, publishing: _Publishing, held: str) -> tuple[int, bool]:
+    """The plugin's id, and False when the very same release is there already."""
+    registry, caller, examined = publishing.registry, publishing.caller, publishing.examined
+    manifest, now = publishing.manifest, registry.clock()
     plugin = plugins.plugin_id(connection, manifest.name)
     if plugin is None:
-        plugin = plugins.add_plugin(connection, manifest.name, _fields(manifest, examined.form), now)
-        accounts.add_owner(connection, plugin, caller.user)
+        plugin = plugins.add_plugin(
+            connection, manifest.name, _fields(manifest, publishing.form), held=held, now=now
+        )
+        owners.add_owner(connection, plugin, caller.user)
     present = plugins.published_integrity(connection, plugin, manifest.version)
     if present == examined.integrity:
-        return False
+        return plugin, False
     if present is not None:
         raise VersionExists(
             f"`{manifest.name}` {manifest.version} is already published, with other contents",
@@ -213,15 +204,17 @@ def _insert(
         )
     plugins.add_release(connection, plugin, _release(manifest, examined, caller), now)
     if plugins.release_versions(connection, plugin)[0] == manifest.version:
-        plugins.set_fields(connection, plugin, _fields(manifest, examined.form))
+        plugins.set_fields(connection, plugin, _fields(manifest, publishing.form))
     changes.record(connection, plugin, now)
-    return True
-
-
-def _require_id(connection: Connection, name: str) -> int:
-    plugin = plugins.plugin_id(connection, name)
-    assert plugin is not None
-    return plugin
+    log(
+        connection,
+        registry,
+        caller,
+        "publish",
+        f"{manifest.name} {manifest.version}",
+        detail=f"{examined.integrity}{'; held: ' + held if held else ''}",
+    )
+    return plugin, True
 
 
 def _fields(manifest: Manifest, form: PublishForm) -> PluginFields:
@@ -240,32 +233,20 @@ def _fields(manifest: Manifest, form: PublishForm) -> PluginFields:
     )
 
 
-def _release(manifest: Manifest, examined: _Examined, caller: Caller) -> NewRelease:
-    entries = examined.entries
-    npm = {**examined.check.framework_manifest.npm, **manifest.npm}
+def _release(manifest: Manifest, examined: Examination, caller: Caller) -> NewRelease:
     return NewRelease(
         version=manifest.version,
-        description=release_notes(_text(entries, "CHANGELOG.md"), manifest.version),
+        description=examined.release_notes,
         dependencies=ReleaseDependencies(
             plugins=tuple(f"{name}@{range_}" for name, range_ in sorted(manifest.plugins.items())),
-            packages=dict(sorted(npm.items())),
+            packages=examined.npm,
         ),
         engine=Engine(node=manifest.node or None, bun=manifest.bun or None),
         framework=manifest.framework,
-        contents=contents_of(entries, examined.check),
+        contents=examined.contents,
         integrity=examined.integrity,
         size=examined.size,
-        files=tuple(
-            EntryListing(path=path, size=len(entry.data), digest=integrity_of(entry.data))
-            for path, entry in entries.items()
-        ),
-        readme=_text(entries, "README.md")[:README_MAX],
+        files=examined.files,
+        readme=examined.readme,
         publisher_id=caller.user.id,
     )
-
-
-def _text(entries: Entries, path: str) -> str:
-    """An entry as text whatever the case of its name; empty when missing."""
-    by_folded: Mapping[str, str] = {name.casefold(): name for name in entries}
-    name = by_folded.get(path.casefold())
-    return entries[name].data.decode("utf-8", "replace") if name else ""

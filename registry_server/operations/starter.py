@@ -11,14 +11,15 @@ from importlib.resources.abc import Traversable
 import msgspec
 from msgspec import Struct
 
+from registry_server.contract.account_wire import SCOPES
 from registry_server.contract.archive import Entry, pack
 from registry_server.contract.integrity import integrity_of
 from registry_server.contract.wire import Deprecation, PluginUpdate
-from registry_server.operations.accounts import SCOPES, Caller
+from registry_server.operations.accounts import Caller
 from registry_server.operations.lifecycle import update_plugin
 from registry_server.operations.publish import publish
 from registry_server.registry import Registry
-from registry_server.store import accounts, changes, plugins
+from registry_server.store import accounts, changes, owners, plugins
 
 PUBLISHER = "donkeylabs"
 
@@ -79,14 +80,14 @@ def _is_open(registry: Registry, release: StarterRelease, caller: Caller) -> boo
     plugin = plugins.plugin_id(connection, release.name)
     if plugin is None:
         return plugins.name_of_lookalike(connection, release.name) is None
-    is_ours = accounts.is_owner(connection, plugin, caller.user)
+    is_ours = owners.is_owner(connection, plugin, caller.user)
     return is_ours and plugins.published_integrity(connection, plugin, release.version) is None
 
 
 def _deprecate(registry: Registry, caller: Caller, deprecation: StarterDeprecation) -> None:
     connection = registry.database.read()
     plugin = plugins.plugin_id(connection, deprecation.name)
-    if plugin is None or not accounts.is_owner(connection, plugin, caller.user):
+    if plugin is None or not owners.is_owner(connection, plugin, caller.user):
         return
     wanted = Deprecation(version=deprecation.version, message=deprecation.message)
     update_plugin(registry, caller, deprecation.name, PluginUpdate(deprecation=wanted))

@@ -60,7 +60,7 @@ def make_search_document(plugin: PluginDocument) -> SearchDocument:
         is_verified=plugin.verified,
         is_deprecated=plugin.is_deprecated,
         downloads=plugin.downloads,
-        rating=plugin.rating,
+        rating=plugin.rating_score or plugin.rating,
         updated=int(plugin.updated_at.timestamp()),
         popularity=0.0 if plugin.is_deprecated else 0.5 + min(2.0, math.log10(1 + plugin.downloads) / 4),
     )

@@ -1,11 +1,12 @@
-"""Users, tokens and owners. Only the SHA-256 of a token is stored."""
+"""Users and tokens. Only the SHA-256 of a token is stored, and only a slow hash of a password."""
 
 import hashlib
 from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from registry_server.store.database import Connection
+from registry_server.contract.account_wire import TokenInfo
+from registry_server.store.database import Connection, Row
 
 
 class User(Struct, frozen=True):
@@ -14,24 +15,27 @@ class User(Struct, frozen=True):
     is_admin: bool
 
 
+class Account(Struct, frozen=True, kw_only=True):
+    """A user as the operator sees them."""
+
+    user: User
+    password: str
+    """What `passwords` made of it; empty: this user has none."""
+    github_id: int | None
+    is_disabled: bool
+    created_at: str
+
+
 class TokenRow(Struct, frozen=True, kw_only=True):
+    id: int
     user: User
     scopes: frozenset[str]
     pattern: str
     """Names the token is good for; `*` stands for any run of characters."""
     expires_at: datetime
     is_revoked: bool
-
-
-class TokenListing(Struct, frozen=True, kw_only=True):
-    id: int
-    user: str
-    label: str
-    scopes: tuple[str, ...]
-    pattern: str
-    created_at: str
-    expires_at: str
-    revoked_at: str | None
+    is_disabled: bool
+    """Whether its user is."""
 
 
 def ensure_user(connection: Connection, name: str, *, is_admin: bool, now: datetime) -> User:
@@ -40,13 +44,44 @@ def ensure_user(connection: Connection, name: str, *, is_admin: bool, now: datet
         "INSERT INTO users (name, is_admin, created_at) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING",
         (name, int(is_admin), now.isoformat()),
     )
-    row = connection.execute("SELECT id, name, is_admin FROM users WHERE name = ?", (name,)).fetchone()
-    return User(row["id"], row["name"], bool(row["is_admin"]))
+    user = find_user(connection, name)
+    assert user is not None
+    return user
 
 
 def find_user(connection: Connection, name: str) -> User | None:
     row = connection.execute("SELECT id, name, is_admin FROM users WHERE name = ?", (name,)).fetchone()
-    return User(row["id"], row["name"], bool(row["is_admin"])) if row else None
+    return _user(row) if row else None
+
+
+def find_account(connection: Connection, name: str) -> Account | None:
+    row = connection.execute("SELECT * FROM users WHERE name = ?", (name,)).fetchone()
+    return _account(row) if row else None
+
+
+def find_github_account(connection: Connection, github_id: int) -> Account | None:
+    row = connection.execute("SELECT * FROM users WHERE github_id = ?", (github_id,)).fetchone()
+    return _account(row) if row else None
+
+
+def list_accounts(connection: Connection) -> list[Account]:
+    return [_account(row) for row in connection.execute("SELECT * FROM users ORDER BY name")]
+
+
+def set_password(connection: Connection, user: User, password: str) -> None:
+    connection.execute("UPDATE users SET password = ? WHERE id = ?", (password, user.id))
+
+
+def set_github_id(connection: Connection, user: User, github_id: int | None) -> None:
+    connection.execute("UPDATE users SET github_id = ? WHERE id = ?", (github_id, user.id))
+
+
+def set_admin(connection: Connection, user: User, *, is_admin: bool) -> None:
+    connection.execute("UPDATE users SET is_admin = ? WHERE id = ?", (int(is_admin), user.id))
+
+
+def set_disabled(connection: Connection, user: User, *, is_disabled: bool) -> None:
+    connection.execute("UPDATE users SET is_disabled = ? WHERE id = ?", (int(is_disabled), user.id))
 
 
 def add_token(
@@ -59,8 +94,9 @@ def add_token(
     pattern: str,
     now: datetime,
     lifetime: timedelta,
-) -> None:
-    connection.execute(
+) -> int:
+    """Returns the token's number."""
+    cursor = connection.execute(
         "INSERT INTO tokens (user_id, digest, label, scopes, pattern, created_at, expires_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
@@ -73,70 +109,73 @@ def add_token(
             (now + lifetime).isoformat(),
         ),
     )
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
 
 
 def find_token(connection: Connection, secret: str) -> TokenRow | None:
     row = connection.execute(
-        "SELECT users.id, users.name, users.is_admin, scopes, pattern, expires_at, revoked_at"
-        " FROM tokens JOIN users ON users.id = user_id WHERE digest = ?",
+        "SELECT tokens.id AS token, users.id, users.name, users.is_admin, users.is_disabled, scopes, pattern,"
+        " expires_at, revoked_at FROM tokens JOIN users ON users.id = user_id WHERE digest = ?",
         (_digest(secret),),
     ).fetchone()
     if row is None:
         return None
     return TokenRow(
-        user=User(row["id"], row["name"], bool(row["is_admin"])),
+        id=row["token"],
+        user=_user(row),
         scopes=frozenset(row["scopes"].split()),
         pattern=row["pattern"],
         expires_at=datetime.fromisoformat(row["expires_at"]),
         is_revoked=row["revoked_at"] is not None,
+        is_disabled=bool(row["is_disabled"]),
     )
 
 
-def list_tokens(connection: Connection) -> list[TokenListing]:
+def list_tokens(connection: Connection, user: User | None = None) -> list[TokenInfo]:
+    """Of one user, or of all; oldest first."""
     rows = connection.execute(
-        "SELECT tokens.id, users.name, label, scopes, pattern, tokens.created_at, expires_at, revoked_at"
-        " FROM tokens JOIN users ON users.id = user_id ORDER BY tokens.id"
+        "SELECT tokens.*, users.name FROM tokens JOIN users ON users.id = user_id"
+        " WHERE user_id = coalesce(?, user_id) ORDER BY tokens.id",
+        (user.id if user else None,),
     )
     return [
-        TokenListing(
+        TokenInfo(
             id=row["id"],
             user=row["name"],
             label=row["label"],
             scopes=tuple(row["scopes"].split()),
             pattern=row["pattern"],
-            created_at=row["created_at"],
-            expires_at=row["expires_at"],
-            revoked_at=row["revoked_at"],
+            created_at=datetime.fromisoformat(row["created_at"]),
+            expires_at=datetime.fromisoformat(row["expires_at"]),
+            revoked_at=datetime.fromisoformat(row["revoked_at"]) if row["revoked_at"] else None,
         )
         for row in rows
     ]
 
 
-def revoke_token(connection: Connection, token_id: int, now: datetime) -> bool:
-    """False when there is no such token that still works."""
+def revoke_token(connection: Connection, token_id: int, now: datetime, *, user: User | None = None) -> bool:
+    """False when `user` (None: anybody) has no such token that still works."""
     cursor = connection.execute(
-        "UPDATE tokens SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", (now.isoformat(), token_id)
+        "UPDATE tokens SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL"
+        " AND user_id = coalesce(?, user_id)",
+        (now.isoformat(), token_id, user.id if user else None),
     )
     return cursor.rowcount == 1
 
 
-def add_owner(connection: Connection, plugin_id: int, user: User) -> None:
-    connection.execute(
-        "INSERT OR IGNORE INTO owners (plugin_id, user_id) VALUES (?, ?)", (plugin_id, user.id)
+def _user(row: Row) -> User:
+    return User(row["id"], row["name"], bool(row["is_admin"]))
+
+
+def _account(row: Row) -> Account:
+    return Account(
+        user=_user(row),
+        password=row["password"],
+        github_id=row["github_id"],
+        is_disabled=bool(row["is_disabled"]),
+        created_at=row["created_at"],
     )
-
-
-def owner_names(connection: Connection, plugin_id: int) -> list[str]:
-    rows = connection.execute(
-        "SELECT name FROM owners JOIN users ON users.id = user_id WHERE plugin_id = ? ORDER BY name",
-        (plugin_id,),
-    )
-    return [row["name"] for row in rows]
-
-
-def is_owner(connection: Connection, plugin_id: int, user: User) -> bool:
-    query = "SELECT 1 FROM owners WHERE plugin_id = ? AND user_id = ?"
-    return connection.execute(query, (plugin_id, user.id)).fetchone() is not None
 
 
 def _digest(secret: str) -> str:

@@ -5,11 +5,11 @@ A crash leaves at worst a temporary file or a blob no row speaks of; neither is 
 """
 
 import os
-import tempfile
 from pathlib import Path
 
-from registry_server.contract.integrity import hex_digest, integrity_of
+from registry_server.contract.integrity import integrity_of
 from registry_server.contract.problems import RegistryBusy, RegistryDamaged
+from registry_server.store.folder import blob_path, has_size, new_file, sync
 
 
 class Blobs:
@@ -19,17 +19,15 @@ class Blobs:
         self.root = root
 
     def path(self, integrity: str) -> Path:
-        digest = hex_digest(integrity)
-        return self.root / digest[:2] / digest
+        return blob_path(self.root, integrity)
 
     def put(self, data: bytes) -> str:
         """Stores `data` durably; returns its integrity."""
         integrity = integrity_of(data)
         target = self.path(integrity)
-        if target.exists() and target.stat().st_size == len(data):
-            return integrity
         try:
-            _write_durably(target, data)
+            if not _is_kept(target, len(data)):
+                _write_durably(target, data)
         except OSError as error:
             raise RegistryBusy(
                 "the registry cannot store the package",
@@ -58,20 +56,25 @@ class Blobs:
         return data
 
 
+def _is_kept(target: Path, size: int) -> bool:
+    """Whether the blob is there; made young again, since a sweep takes old ones that no row names yet."""
+    if not has_size(target, size):
+        return False
+    try:
+        os.utime(target)
+    except FileNotFoundError:  # swept between the two looks
+        return False
+    except PermissionError:  # another user's file, which no sweep of ours takes
+        return True
+    # Who wrote it may be another process that has yet to come to this.
+    sync(target.parent)
+    return True
+
+
 def _write_durably(target: Path, data: bytes) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".new-", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    if not target.parent.is_dir():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        sync(target.parent.parent)
+    with new_file(target) as file:
+        file.write(data)
+    sync(target.parent)

@@ -28,8 +28,11 @@ _decoder = msgspec.json.Decoder(PluginDocument)
 def record(connection: Connection, plugin: int, now: datetime) -> int:
     """Renders the plugin's document and appends a change; returns its serial.
 
-    Must run inside the transaction that changed the rows.
+    Must run inside the transaction that changed the rows. A plugin that is held has no document yet, and
+    nothing of it reaches the feed.
     """
+    if plugins.held_reason(connection, plugin):
+        return current_serial(connection)
     document = plugins.make_document(connection, plugin)
     data = encode_document(document)
     connection.execute(

@@ -122,6 +122,11 @@ class Database:
                     self._writer.execute("ROLLBACK")
                 raise
 
+    def size_bytes(self) -> int:
+        """Of the file and its write-ahead log."""
+        files = (self.path, self.path.with_name(f"{self.path.name}-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
+
     def close(self) -> None:
         with self._write_lock, self._readers_lock:
             self._is_closed = True
@@ -129,6 +134,60 @@ class Database:
                 reader.close()
             self._readers.clear()
             self._writer.close()
+
+
+@contextmanager
+def reading(path: Path, *, is_fixed: bool = False) -> Iterator[Connection]:
+    """A database for looking at: no row is written, nothing migrated, and a server may go on beside it.
+
+    All that is read inside is of one moment. `is_fixed`: a file that nobody writes, perhaps on a disk
+    that cannot be written; a log beside it is not looked at.
+
+    Raises `RegistryBusy` or `RegistryDamaged`.
+    """
+    # Not `mode=ro` for one in use: the log files it makes when it is alone would stay, and be those of
+    # whoever looked, so that a server of another user could not open them.
+    address = f"{path.absolute().as_uri()}?{'mode=ro&immutable=1' if is_fixed else 'mode=rw'}"
+    with translated():
+        connection = sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
+        try:
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA trusted_schema=OFF")
+            connection.execute("PRAGMA query_only=ON")
+            connection.execute("PRAGMA wal_autocheckpoint=0")
+            connection.execute("BEGIN")
+            yield connection
+        finally:
+            connection.close()
+
+
+def copy_database(connection: Connection, target: Path) -> None:
+    """All committed rows as one self-contained file, without holding up who writes meanwhile.
+
+    In one step: page by page, SQLite would begin again with every write.
+    """
+    with translated():
+        copy = sqlite3.connect(target, isolation_level=None)
+        try:
+            connection.backup(copy)
+            # Without this, whoever opens the copy needs a log beside it, and a place to write one.
+            copy.execute("PRAGMA journal_mode=DELETE")
+        finally:
+            copy.close()
+
+
+def missing_steps(connection: Connection) -> list[str]:
+    """Steps of the schema that the database has yet to take."""
+    return [
+        step.name for step in MIGRATIONS.pending(sqlite_utils.Database(connection, execute_plugins=False))
+    ]
+
+
+def foreign_steps(connection: Connection) -> list[str]:
+    """Steps the database took that this program does not know: a newer one wrote it."""
+    applied = MIGRATIONS.applied(sqlite_utils.Database(connection, execute_plugins=False))
+    known = {step.name for step in MIGRATIONS.pending(sqlite_utils.Database(memory=True))}
+    return [step.name for step in applied if step.name not in known]
 
 
 @contextmanager

@@ -1,10 +1,10 @@
 """Download counts per plugin, version and UTC day."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from msgspec import Struct
 
-from registry_server.contract.wire import DailyDownloads
+from registry_server.contract.review_wire import DailyDownloads, PluginDownloads, VersionDownloads
 from registry_server.store.database import Connection
 
 
@@ -35,11 +35,45 @@ def plugins_outdated(connection: Connection) -> list[int]:
     return [row["id"] for row in rows]
 
 
-def daily_counts(connection: Connection, plugin: int, days: int) -> list[DailyDownloads]:
-    """The last `days` days that had any, oldest first."""
+def daily_counts(
+    connection: Connection, since: str, *, plugins: Collection[int] | None = None
+) -> list[DailyDownloads]:
+    """Days from `since` on that had any, oldest first; of these plugins together, or of all."""
+    where, values = _chosen(plugins)
     rows = connection.execute(
-        "SELECT day, sum(count) AS count FROM downloads WHERE plugin_id = ? GROUP BY day"
-        " ORDER BY day DESC LIMIT ?",
-        (plugin, days),
-    ).fetchall()
-    return [DailyDownloads(day=row["day"], downloads=row["count"]) for row in reversed(rows)]
+        f"SELECT day, sum(count) AS count FROM downloads WHERE day >= ? {where} GROUP BY day ORDER BY day",  # noqa: S608
+        (since, *values),
+    )
+    return [DailyDownloads(day=row["day"], downloads=row["count"]) for row in rows]
+
+
+def version_counts(connection: Connection, plugin: int) -> list[VersionDownloads]:
+    """Most first."""
+    rows = connection.execute(
+        "SELECT version, sum(count) AS count FROM downloads WHERE plugin_id = ? GROUP BY version"
+        " ORDER BY count DESC, version",
+        (plugin,),
+    )
+    return [VersionDownloads(version=row["version"], downloads=row["count"]) for row in rows]
+
+
+def most_downloaded(connection: Connection, since: str, limit: int) -> list[PluginDownloads]:
+    rows = connection.execute(
+        "SELECT name, sum(count) AS count FROM downloads JOIN plugins ON plugins.id = plugin_id"
+        " WHERE day >= ? AND document IS NOT NULL GROUP BY plugin_id ORDER BY count DESC, name LIMIT ?",
+        (since, limit),
+    )
+    return [PluginDownloads(name=row["name"], downloads=row["count"]) for row in rows]
+
+
+def count_since(connection: Connection, plugin: int, since: str) -> int:
+    count: int = connection.execute(
+        "SELECT coalesce(sum(count), 0) FROM downloads WHERE plugin_id = ? AND day >= ?", (plugin, since)
+    ).fetchone()[0]
+    return count
+
+
+def _chosen(plugins: Collection[int] | None) -> tuple[str, tuple[int, ...]]:
+    if plugins is None:
+        return "", ()
+    return f"AND plugin_id IN ({','.join('?' * len(plugins))})", tuple(plugins)

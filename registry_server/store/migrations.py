@@ -69,3 +69,47 @@ def _start(database: sqlite_utils.Database) -> None:
 @MIGRATIONS(name="002_contents")
 def _contents(database: sqlite_utils.Database) -> None:
     database.execute("ALTER TABLE releases ADD COLUMN contents TEXT NOT NULL DEFAULT '{}'")
+
+
+_PEOPLE = (
+    "ALTER TABLE users ADD COLUMN password TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE users ADD COLUMN github_id INTEGER",
+    "ALTER TABLE users ADD COLUMN is_disabled INTEGER NOT NULL DEFAULT 0",
+    "CREATE UNIQUE INDEX users_by_github ON users (github_id)",
+    "CREATE INDEX tokens_by_user ON tokens (user_id)",
+    "CREATE INDEX owners_by_user ON owners (user_id)",
+    "CREATE INDEX downloads_by_day ON downloads (day)",
+    """CREATE TABLE invitations (
+        plugin_id INTEGER NOT NULL REFERENCES plugins(id) ON DELETE CASCADE,
+        user_id INTEGER NOT NULL REFERENCES users(id),
+        invited_by INTEGER NOT NULL REFERENCES users(id), created_at TEXT NOT NULL,
+        PRIMARY KEY (plugin_id, user_id)) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX invitations_by_user ON invitations (user_id)",
+    """CREATE TABLE audit (
+        id INTEGER PRIMARY KEY, at TEXT NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL,
+        subject TEXT NOT NULL, detail TEXT NOT NULL, address TEXT NOT NULL) STRICT""",
+    "CREATE TABLE reserved_names (lookalike TEXT PRIMARY KEY, name TEXT NOT NULL, reason TEXT NOT NULL) STRICT",
+    "ALTER TABLE plugins ADD COLUMN held TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE plugins ADD COLUMN quarantine TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE releases ADD COLUMN quarantine TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE ratings ADD COLUMN reply TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE ratings ADD COLUMN replied_by TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE ratings ADD COLUMN hidden TEXT NOT NULL DEFAULT ''",
+    """CREATE TABLE helpful_votes (
+        plugin_id INTEGER NOT NULL, author_id INTEGER NOT NULL, voter_id INTEGER NOT NULL REFERENCES users(id),
+        PRIMARY KEY (plugin_id, author_id, voter_id),
+        FOREIGN KEY (plugin_id, author_id) REFERENCES ratings (plugin_id, user_id) ON DELETE CASCADE)
+        STRICT, WITHOUT ROWID""",
+    """CREATE TABLE review_reports (
+        plugin_id INTEGER NOT NULL, author_id INTEGER NOT NULL, reporter_id INTEGER NOT NULL REFERENCES users(id),
+        reason TEXT NOT NULL, created_at TEXT NOT NULL,
+        PRIMARY KEY (plugin_id, author_id, reporter_id),
+        FOREIGN KEY (plugin_id, author_id) REFERENCES ratings (plugin_id, user_id) ON DELETE CASCADE)
+        STRICT, WITHOUT ROWID""",
+)
+
+
+@MIGRATIONS(name="003_people")
+def _people(database: sqlite_utils.Database) -> None:
+    for statement in _PEOPLE:
+        database.execute(statement)

@@ -20,7 +20,16 @@ from registry_server.contract.wire import (
     ReleaseDependencies,
     Sort,
 )
+from registry_server.store import reviews
 from registry_server.store.database import Connection, Row
+
+IMAGINED_RATINGS, IMAGINED_SUM = 4, 14.0
+"""Four imagined ratings of 3.5 shrink a mean: one lone 5 does not beat fifty of 4.8."""
+
+_files_decoder = msgspec.json.Decoder(tuple[EntryListing, ...])
+_dependencies_decoder = msgspec.json.Decoder(ReleaseDependencies)
+_engine_decoder = msgspec.json.Decoder(Engine)
+_contents_decoder = msgspec.json.Decoder(Contents)
 
 
 class PluginFields(Struct, frozen=True, kw_only=True):
@@ -55,6 +64,10 @@ class StoredRelease(Struct, frozen=True, kw_only=True):
     size: int
     readme: str
     files: tuple[EntryListing, ...]
+    held: str
+    """Why the plugin waits for an admin; empty: it does not."""
+    quarantine: str
+    """Why the release, or the plugin, is in quarantine."""
 
 
 def plugin_id(connection: Connection, name: str) -> int | None:
@@ -74,11 +87,15 @@ def plugin_names(connection: Connection) -> list[str]:
     return [row["name"] for row in connection.execute("SELECT name FROM plugins WHERE document IS NOT NULL")]
 
 
-def add_plugin(connection: Connection, name: str, fields: PluginFields, now: datetime) -> int:
+def add_plugin(
+    connection: Connection, name: str, fields: PluginFields, *, held: str = "", now: datetime
+) -> int:
+    """A plugin that is `held` (with the reason) has no document, and so is in no list and no feed."""
     cursor = connection.execute(
         "INSERT INTO plugins (name, lookalike, display_name, description, author_name, author_email,"
-        " author_github, repository, license, created_at, updated_at) VALUES (?,?,'','','','','','','',?,?)",
-        (name, lookalike_key(name), now.isoformat(), now.isoformat()),
+        " author_github, repository, license, held, created_at, updated_at)"
+        " VALUES (?,?,'','','','','','','',?,?,?)",
+        (name, lookalike_key(name), held, now.isoformat(), now.isoformat()),
     )
     assert cursor.lastrowid is not None
     set_fields(connection, cursor.lastrowid, fields)
@@ -168,7 +185,8 @@ def newest_integrity(connection: Connection) -> str | None:
 
 def find_release(connection: Connection, name: str, version: str) -> StoredRelease | None:
     row = connection.execute(
-        "SELECT plugin_id, integrity, size, readme, files FROM releases"
+        "SELECT plugin_id, integrity, size, readme, files, held,"
+        " coalesce(nullif(releases.quarantine, ''), plugins.quarantine) AS quarantine FROM releases"
         " JOIN plugins ON plugins.id = plugin_id WHERE name = ? AND version = ?",
         (name, version),
     ).fetchone()
@@ -179,7 +197,9 @@ def find_release(connection: Connection, name: str, version: str) -> StoredRelea
         integrity=row["integrity"],
         size=row["size"],
         readme=row["readme"],
-        files=msgspec.json.decode(row["files"], type=tuple[EntryListing, ...]),
+        files=_files_decoder.decode(row["files"]),
+        held=row["held"],
+        quarantine=row["quarantine"],
     )
 
 
@@ -212,6 +232,91 @@ def set_flag(connection: Connection, plugin: int, *, verified: bool | None, feat
     )
 
 
+def held_reason(connection: Connection, plugin: int) -> str:
+    """Empty when the plugin is not held."""
+    reason: str = connection.execute("SELECT held FROM plugins WHERE id = ?", (plugin,)).fetchone()["held"]
+    return reason
+
+
+def quarantine_reason(connection: Connection, plugin: int) -> str:
+    """Empty when the plugin as a whole is not in quarantine."""
+    row = connection.execute("SELECT quarantine FROM plugins WHERE id = ?", (plugin,)).fetchone()
+    reason: str = row["quarantine"]
+    return reason
+
+
+def download_count(connection: Connection, plugin: int) -> int:
+    row = connection.execute("SELECT downloads FROM plugins WHERE id = ?", (plugin,)).fetchone()
+    count: int = row["downloads"]
+    return count
+
+
+def name_of(connection: Connection, plugin: int) -> str:
+    name: str = connection.execute("SELECT name FROM plugins WHERE id = ?", (plugin,)).fetchone()["name"]
+    return name
+
+
+def end_hold(connection: Connection, plugin: int) -> None:
+    connection.execute("UPDATE plugins SET held = '' WHERE id = ?", (plugin,))
+
+
+def set_quarantine(connection: Connection, plugin: int, *, version: str, reason: str) -> None:
+    """Of one release, or with an empty `version` of the whole plugin; an empty reason lifts it."""
+    if version:
+        connection.execute(
+            "UPDATE releases SET quarantine = ? WHERE plugin_id = ? AND version = ?",
+            (reason, plugin, version),
+        )
+    else:
+        connection.execute("UPDATE plugins SET quarantine = ? WHERE id = ?", (reason, plugin))
+
+
+def moderated(connection: Connection) -> list[tuple[int, str, str, str, str]]:
+    """Plugin id, name, version (empty: the plugin), `held` or `quarantined`, reason; by name."""
+    rows = connection.execute(
+        "SELECT id, name, '' AS version, 'held' AS kind, held AS reason FROM plugins WHERE held != ''"
+        " UNION ALL SELECT id, name, '', 'quarantined', quarantine FROM plugins WHERE quarantine != ''"
+        " UNION ALL SELECT plugins.id, name, version, 'quarantined', releases.quarantine FROM releases"
+        " JOIN plugins ON plugins.id = plugin_id WHERE releases.quarantine != '' ORDER BY name, version"
+    )
+    return [tuple(row) for row in rows]
+
+
+def popular_names(connection: Connection, downloads: int) -> list[str]:
+    """Plugins that somebody may want to be taken for: verified, or downloaded this often."""
+    rows = connection.execute(
+        "SELECT name FROM plugins WHERE document IS NOT NULL AND (verified OR downloads >= ?)", (downloads,)
+    )
+    return [row["name"] for row in rows]
+
+
+def reserve_name(connection: Connection, name: str, reason: str) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO reserved_names (lookalike, name, reason) VALUES (?, ?, ?)",
+        (lookalike_key(name), name, reason),
+    )
+
+
+def free_name(connection: Connection, name: str) -> bool:
+    """False when it was not reserved."""
+    cursor = connection.execute("DELETE FROM reserved_names WHERE lookalike = ?", (lookalike_key(name),))
+    return cursor.rowcount == 1
+
+
+def reserved_reason(connection: Connection, name: str) -> str | None:
+    row = connection.execute(
+        "SELECT reason FROM reserved_names WHERE lookalike = ?", (lookalike_key(name),)
+    ).fetchone()
+    return row["reason"] if row else None
+
+
+def reserved_names(connection: Connection) -> list[tuple[str, str]]:
+    return [
+        (row["name"], row["reason"])
+        for row in connection.execute("SELECT name, reason FROM reserved_names ORDER BY name")
+    ]
+
+
 def document_bytes(connection: Connection, name: str) -> tuple[bytes, str] | None:
     """The ready JSON of a plugin and its ETag."""
     row = connection.execute("SELECT document, etag FROM plugins WHERE name = ?", (name,)).fetchone()
@@ -220,8 +325,9 @@ def document_bytes(connection: Connection, name: str) -> tuple[bytes, str] | Non
 
 def make_document(connection: Connection, plugin: int) -> PluginDocument:
     row = connection.execute("SELECT * FROM plugins WHERE id = ?", (plugin,)).fetchone()
-    releases = _releases(connection, plugin, row["name"])
+    releases = _releases(connection, row)
     count = row["rating_count"]
+    rated = reviews.totals(connection, plugin) if count else None
     return PluginDocument(
         id=str(plugin),
         name=row["name"],
@@ -235,18 +341,22 @@ def make_document(connection: Connection, plugin: int) -> PluginDocument:
         downloads=row["downloads"],
         rating=round(row["rating_sum"] / count, 2) if count else 0.0,
         rating_count=count,
+        rating_score=round((row["rating_sum"] + IMAGINED_SUM) / (count + IMAGINED_RATINGS), 3),
+        rating_stars=rated.stars if rated else (),
+        review_count=rated.reviews if rated else 0,
         versions=releases,
         latest_version=latest_version(releases),
         created_at=datetime.fromisoformat(row["created_at"]),
         updated_at=datetime.fromisoformat(row["updated_at"]),
         verified=bool(row["verified"]),
         featured=bool(row["featured"]),
+        quarantine=row["quarantine"],
     )
 
 
 def latest_version(releases: tuple[Release, ...]) -> str:
     """What a person means by the newest; `releases` are sorted, highest first."""
-    present = [release for release in releases if not release.yanked]
+    present = [release for release in releases if not (release.yanked or release.quarantine)]
     current = [release for release in present if not release.deprecated]
     stable = [release for release in current if "-" not in precedence_text(release.version)]
     best = stable or current or present or releases
@@ -269,6 +379,7 @@ def summary_of(document: PluginDocument) -> PluginSummary:
         verified=document.verified,
         featured=document.featured,
         deprecated=document.is_deprecated,
+        quarantined=bool(document.quarantine),
         created_at=document.created_at,
         updated_at=document.updated_at,
     )
@@ -284,11 +395,11 @@ class Filter(Struct, frozen=True, kw_only=True):
 _ORDERS: dict[Sort, str] = {
     "downloads": "downloads DESC, updated_at DESC, name",
     "relevance": "downloads DESC, updated_at DESC, name",
-    "rating": "(rating_sum + 14.0) / (rating_count + 4) DESC, rating_count DESC, downloads DESC, name",
+    "rating": f"(rating_sum + {IMAGINED_SUM}) / (rating_count + {IMAGINED_RATINGS}) DESC,"
+    " rating_count DESC, downloads DESC, name",
     "recent": "updated_at DESC, name",
     "name": "lookalike",
 }
-# `rating` orders by a shrunk mean (four imagined ratings of 3.5): one lone 5 does not beat fifty of 4.8.
 
 
 def list_summaries(
@@ -311,6 +422,17 @@ def label_counts(connection: Connection, kind: str, wanted: Filter | None = None
         f" (SELECT id FROM plugins WHERE {where}) GROUP BY label ORDER BY count DESC, label LIMIT 200"
     )
     return {row["label"]: row["count"] for row in connection.execute(query, (kind, *values))}
+
+
+def label_counts_of(connection: Connection, kind: str, names: tuple[str, ...]) -> dict[str, int]:
+    """The same over the plugins of these names."""
+    rows = connection.execute(
+        "SELECT label, count(*) AS count FROM labels JOIN plugins ON plugins.id = plugin_id"
+        " JOIN json_each(?) ON plugins.name = json_each.value WHERE kind = ? GROUP BY label"
+        " ORDER BY count DESC, label LIMIT 200",
+        (msgspec.json.encode(names).decode(), kind),
+    )
+    return {row["label"]: row["count"] for row in rows}
 
 
 def summaries_by_name(connection: Connection, names: list[str]) -> dict[str, PluginSummary]:
@@ -358,7 +480,7 @@ def _author(row: Row) -> Author:
 
 
 def _contents(row: Row) -> Contents:
-    contents = msgspec.json.decode(row["contents"], type=Contents)
+    contents = _contents_decoder.decode(row["contents"])
     return NO_CONTENTS if contents == NO_CONTENTS else contents
 
 
@@ -367,21 +489,21 @@ def _labels(connection: Connection, plugin: int, kind: str) -> tuple[str, ...]:
     return tuple(row["label"] for row in connection.execute(query, (plugin, kind)))
 
 
-def _releases(connection: Connection, plugin: int, name: str) -> tuple[Release, ...]:
+def _releases(connection: Connection, plugin: Row) -> tuple[Release, ...]:
     rows = connection.execute(
         "SELECT releases.*, users.name AS publisher FROM releases JOIN users ON users.id = publisher_id"
         " WHERE plugin_id = ?",
-        (plugin,),
+        (plugin["id"],),
     )
     releases = [
         Release(
             version=row["version"],
             checksum=row["integrity"],
             size=row["size"],
-            package_url=routes.download(name, row["version"]),
+            package_url=routes.download(plugin["name"], row["version"]),
             framework=row["framework"],
-            engine=msgspec.json.decode(row["engine"], type=Engine),
-            dependencies=msgspec.json.decode(row["dependencies"], type=ReleaseDependencies),
+            engine=_engine_decoder.decode(row["engine"]),
+            dependencies=_dependencies_decoder.decode(row["dependencies"]),
             created_at=datetime.fromisoformat(row["created_at"]),
             description=row["description"],
             deprecated=bool(row["deprecated"]),
@@ -389,6 +511,7 @@ def _releases(connection: Connection, plugin: int, name: str) -> tuple[Release, 
             yanked=bool(row["yanked"]),
             yank_reason=row["yank_reason"],
             publisher=row["publisher"],
+            quarantine=row["quarantine"] or plugin["quarantine"],
             contents=_contents(row),
         )
         for row in rows

@@ -15,7 +15,8 @@ from registry_server.contract.archive import Entry, pack
 from registry_server.contract.integrity import integrity_of
 from registry_server.contract.routes import PUBLISH_BODY_MAX_BYTES
 from registry_server.http.app import build_app
-from registry_server.operations.accounts import create_token, list_tokens, local_caller, revoke_token
+from registry_server.operations.accounts import local_caller
+from registry_server.operations.tokens import create_token, list_tokens, revoke_token
 from registry_server.registry import Registry, open_registry
 from registry_server.store import changes
 from tests.support.asgi_calls import Api, problem_code
@@ -78,7 +79,7 @@ def test_a_first_publish_answers_201_with_the_designs_receipt(ada: Api) -> None:
     assert body["integrity"] == integrity_of(package("auth", "1.2.0"))
     assert body["size"] == len(package("auth", "1.2.0"))
     assert ada.get(body["url"]).json()["versions"][0]["publisher"] == "ada"
-    assert ada.get("/api/plugins/auth/owners").json() == {"owners": ["ada"]}
+    assert ada.get("/api/plugins/auth/owners").json() == {"owners": ["ada"], "invited": []}
 
 
 def test_what_was_published_is_what_is_downloaded(ada: Api) -> None:

@@ -14,7 +14,7 @@ from donkeytui.problems import RegistryUnreachable
 from donkeytui.remote import RegistryClient, make_http_client
 from registry_server.contract.problems import RegistryBusy
 from registry_server.http.app import build_app
-from registry_server.operations import browse
+from registry_server.operations import statistics
 from registry_server.registry import Registry, open_registry
 from tests.support.builders import FixedClock, package
 
@@ -311,7 +311,7 @@ def test_an_embedded_registry_runs_for_a_block_and_writes_its_counts_at_the_end(
     reopened = open_registry(tmp_path, FixedClock())
 
     assert status == 201
-    assert browse.plugin_stats(reopened, "auth").downloads == 1
+    assert statistics.plugin_stats(reopened, None, "auth").downloads == 1
     reopened.close()
 
 
@@ -351,7 +351,7 @@ def test_counting_goes_on_after_a_flush_that_failed(
         async with _lifespan(app), client(app) as http:
             await http.get("/api/plugins/auth/1.0.0/download")
             while not caplog.records:
-                await asyncio.to_thread(browse.registry_stats, registry)
+                await asyncio.to_thread(statistics.registry_stats, registry)
             with registry.database.write() as connection:
                 connection.execute("DROP TRIGGER fault")
 
@@ -359,4 +359,4 @@ def test_counting_goes_on_after_a_flush_that_failed(
 
     assert caplog.records[0].exc_info is not None
     assert caplog.records[0].exc_info[0] is sqlite3.IntegrityError
-    assert browse.plugin_stats(registry, "auth").downloads == 1
+    assert statistics.plugin_stats(registry, None, "auth").downloads == 1

@@ -16,18 +16,13 @@ from registry_server.contract.problems import (
     Unauthorized,
     VersionExists,
 )
-from registry_server.contract.wire import ListQuery, PublishReceipt, RatingRequest
-from registry_server.operations import browse, feed, ratings
-from registry_server.operations.accounts import (
-    Caller,
-    authenticate,
-    create_token,
-    list_tokens,
-    local_caller,
-    revoke_token,
-)
+from registry_server.contract.review_wire import RatingRequest, RatingsQuery
+from registry_server.contract.wire import ListQuery, PublishReceipt
+from registry_server.operations import browse, feed, reviews, statistics
+from registry_server.operations.accounts import Caller, authenticate, local_caller
 from registry_server.operations.publish import publish as publish_operation
 from registry_server.operations.statistics import flush_downloads
+from registry_server.operations.tokens import create_token, list_tokens, revoke_token
 from registry_server.registry import Registry, open_registry
 from registry_server.store import changes
 from tests.support.asgi_calls import a_caller
@@ -98,7 +93,7 @@ def test_of_different_bytes_from_many_threads_one_wins_and_stays(registry: Regis
     # The winner may repeat itself; the others are refused as before.
     [repeated] = receipts(again)
     assert (repeated.created, repeated.integrity) == (False, winner.integrity)
-    served = browse.read_package_bytes(registry, "auth", "1.0.0")
+    served = browse.read_package_bytes(registry, None, "auth", "1.0.0")
     assert integrity_of(served.data) == served.integrity == winner.integrity
     assert served.data == archives[outcomes.index(winner)]
     assert_gap_free(registry, 1)
@@ -202,7 +197,7 @@ def test_two_registries_agree_on_who_published_a_version_first(
 
     [winner] = receipts(outcomes)
     for either in (registry, neighbour):
-        assert browse.read_package_bytes(either, "auth", "1.0.0").integrity == winner.integrity
+        assert browse.read_package_bytes(either, None, "auth", "1.0.0").integrity == winner.integrity
 
 
 def test_a_snapshot_stands_for_its_serial_whoever_writes_meanwhile(
@@ -261,7 +256,7 @@ def test_an_empty_folder_opened_by_several_at_once_becomes_one_registry(tmp_path
 
 def test_no_download_of_many_threads_is_lost(registry: Registry, publish: Publish) -> None:
     publish("auth")
-    found = browse.read_package_bytes(registry, "auth", "1.0.0")
+    found = browse.read_package_bytes(registry, None, "auth", "1.0.0")
 
     def download_some() -> int:
         for _ in range(50):
@@ -271,7 +266,7 @@ def test_no_download_of_many_threads_is_lost(registry: Registry, publish: Publis
     flushed = together([download_some] * 6)
 
     assert sum(count for count in flushed if isinstance(count, int)) + flush_downloads(registry) == 300
-    assert browse.plugin_stats(registry, "auth").downloads == 300
+    assert statistics.plugin_stats(registry, None, "auth").downloads == 300
 
 
 def test_no_rating_of_many_users_is_lost(registry: Registry, neighbour: Registry, publish: Publish) -> None:
@@ -281,14 +276,14 @@ def test_no_rating_of_many_users_is_lost(registry: Registry, neighbour: Registry
     together(
         [
             partial(
-                ratings.rate, (registry, neighbour)[number % 2], caller, "auth", RatingRequest(rating=rating)
+                reviews.rate, (registry, neighbour)[number % 2], caller, "auth", RatingRequest(rating=rating)
             )
             for number, caller in enumerate(callers)
             for rating in (2, 4)
         ]
     )
 
-    page = ratings.list_ratings(registry, "auth")
+    page = reviews.list_ratings(registry, "auth", RatingsQuery())
     assert page.count == len(page.ratings) == 10
     assert round(page.average * 10) == sum(rating.rating for rating in page.ratings)
     assert_gap_free(registry, 21)

@@ -20,18 +20,13 @@ from registry_server.contract.problems import (
     RouteNotFound,
     VersionExists,
 )
-from registry_server.contract.wire import (
-    DailyDownloads,
-    Deprecation,
-    ListQuery,
-    PluginDocument,
-    PluginUpdate,
-    RatingRequest,
-)
-from registry_server.operations import browse, feed, lifecycle, ratings
-from registry_server.operations.accounts import Caller, create_token
+from registry_server.contract.review_wire import DailyDownloads, RatingRequest
+from registry_server.contract.wire import Deprecation, ListQuery, PluginDocument, PluginUpdate
+from registry_server.operations import browse, feed, lifecycle, reviews, statistics
+from registry_server.operations.accounts import Caller
 from registry_server.operations.publish import publish as publish_operation
 from registry_server.operations.statistics import flush_downloads
+from registry_server.operations.tokens import create_token
 from registry_server.registry import Registry, open_registry
 from registry_server.store import changes, plugins
 from tests.support.asgi_calls import a_caller
@@ -72,7 +67,7 @@ def release_integrity(registry: Registry, name: str, version: str) -> str | None
 
 def download(registry: Registry, name: str, count: int, version: str = "1.0.0") -> None:
     for _ in range(count):
-        browse.count_download(registry, browse.read_package_bytes(registry, name, version), version)
+        browse.count_download(registry, browse.read_package_bytes(registry, None, name, version), version)
 
 
 # Serials and pages.
@@ -220,11 +215,11 @@ def describe(registry: Registry, owner: Caller) -> None:
 
 
 def rate(registry: Registry, owner: Caller) -> None:
-    ratings.rate(registry, owner, "auth", RatingRequest(rating=4))
+    reviews.rate(registry, a_caller(registry, "bob", "rate"), "auth", RatingRequest(rating=4))
 
 
 def unrate(registry: Registry, owner: Caller) -> None:
-    ratings.unrate(registry, owner, "auth")
+    reviews.unrate(registry, a_caller(registry, "bob", "rate"), "auth")
 
 
 @pytest.mark.parametrize(
@@ -299,8 +294,8 @@ def test_a_change_that_is_refused_takes_no_serial(
         lambda: lifecycle.yank(registry, stranger, "auth", "1.0.0"),
         lambda: lifecycle.yank(registry, owner, "auth", "9.0.0"),
         lambda: describe(registry, stranger),
-        lambda: ratings.rate(registry, stranger, "auth", RatingRequest(rating=6)),
-        lambda: ratings.rate(registry, stranger, "nobody", RatingRequest(rating=3)),
+        lambda: reviews.rate(registry, stranger, "auth", RatingRequest(rating=6)),
+        lambda: reviews.rate(registry, stranger, "nobody", RatingRequest(rating=3)),
         lambda: lifecycle.update_plugin(
             registry, owner, "auth", PluginUpdate(deprecation=Deprecation(version="^9", message="x"))
         ),
@@ -424,7 +419,7 @@ def test_what_was_acknowledged_is_on_disk(registry: Registry, publish: Publish, 
     reopened = open_registry(tmp_path / "copy", FixedClock())
 
     assert release_integrity(reopened, "auth", "1.0.0") == receipt.integrity
-    assert browse.read_package_bytes(reopened, "auth", "1.0.0").data == package("auth")
+    assert browse.read_package_bytes(reopened, None, "auth", "1.0.0").data == package("auth")
     assert follow(reopened) == follow(registry)
     assert browse.list_plugins(reopened, ListQuery(q="auth")).pagination.total == 1
     reopened.close()
@@ -525,7 +520,7 @@ def test_half_a_blob_left_by_a_crash_is_written_anew(registry: Registry, publish
 
     publish("auth")
 
-    assert browse.read_package_bytes(registry, "auth", "1.0.0").data == package("auth")
+    assert browse.read_package_bytes(registry, None, "auth", "1.0.0").data == package("auth")
     assert [path.name for path in blob.parent.iterdir()] == [blob.name]
 
 
@@ -537,12 +532,12 @@ def test_downloads_are_counted_in_memory_and_written_by_the_flush(
 ) -> None:
     publish("auth")
     download(registry, "auth", 3)
-    before = browse.plugin_stats(registry, "auth").downloads
+    before = statistics.plugin_stats(registry, None, "auth").downloads
 
     assert flush_downloads(registry) == 3
     assert flush_downloads(registry) == 0
     assert before == 0
-    assert browse.plugin_stats(registry, "auth").downloads == 3
+    assert statistics.plugin_stats(registry, None, "auth").downloads == 3
     assert follow(registry)["auth"].downloads == 3
 
 
@@ -557,7 +552,7 @@ def test_downloads_are_told_by_the_day(registry: Registry, clock: FixedClock, pu
     download(registry, "auth", 1)
     flush_downloads(registry)
 
-    stats = browse.plugin_stats(registry, "auth")
+    stats = statistics.plugin_stats(registry, None, "auth")
 
     assert stats.downloads == 8
     assert stats.days == (
@@ -596,4 +591,4 @@ def test_counts_that_cannot_be_written_wait_for_the_next_flush(
         connection.execute("DROP TRIGGER fault")
 
     assert flush_downloads(registry) == 3
-    assert browse.plugin_stats(registry, "auth").downloads == 3
+    assert statistics.plugin_stats(registry, None, "auth").downloads == 3

@@ -1,0 +1,192 @@
+"""Access tokens: make, list, revoke. Nobody gives away more than they have."""
+
+import secrets
+from collections.abc import Iterable
+from datetime import timedelta
+
+from registry_server.contract.account_wire import (
+    SCOPES,
+    IssuedToken,
+    TokenInfo,
+    TokenRequest,
+)
+from registry_server.contract.names import NAME_MAX, is_name
+from registry_server.contract.problems import Forbidden, InvalidName, InvalidRequest, TokenNotFound
+from registry_server.contract.routes import LABEL_MAX, TOKEN_DAYS_MAX
+from registry_server.contract.tokens import RANDOM_BYTES, is_token, make_token
+from registry_server.operations.accounts import OPERATOR, Caller, require, require_caller
+from registry_server.operations.audit import log
+from registry_server.registry import Registry
+from registry_server.store import accounts
+from registry_server.store.accounts import User
+from registry_server.store.database import Connection
+
+LIFETIME_MAX = timedelta(days=TOKEN_DAYS_MAX)
+PATTERN_MAX = 100
+
+
+def create_token(
+    registry: Registry,
+    user_name: str,
+    *,
+    scopes: Iterable[str],
+    pattern: str = "*",
+    lifetime: timedelta | None = None,
+    is_admin: bool = False,
+    label: str = "",
+) -> str:
+    """The operator's way: a new token of `user_name` (made when unknown); the only time its text exists.
+
+    Raises `InvalidRequest` for an unknown scope or a lifetime beyond `LIFETIME_MAX`, `InvalidName` for a
+    user's name that is not formed like a plugin's.
+    """
+    check_user_name(user_name)
+    with registry.database.write() as connection:
+        user = accounts.ensure_user(connection, user_name, is_admin=is_admin, now=registry.clock())
+        return issue(
+            connection,
+            registry,
+            user,
+            caller=OPERATOR,
+            request=TokenRequest(label=label, scopes=tuple(scopes), pattern=pattern),  # type: ignore[arg-type]
+            lifetime=lifetime,
+        ).token
+
+
+def create_own_token(registry: Registry, caller: Caller | None, request: TokenRequest) -> IssuedToken:
+    """A further token of the caller, allowed no more than the one shown.
+
+    Raises `Forbidden` for scopes, names or a time beyond it.
+    """
+    caller = require(caller, "account")
+    if beyond := set(request.scopes) - caller.scopes:
+        raise Forbidden(
+            f"the token cannot give `{min(beyond)}`",
+            detail=f"it allows {', '.join(sorted(caller.scopes))} itself",
+            hint="log in again: donkeytui login",
+        )
+    if caller.pattern not in ("*", request.pattern):
+        raise Forbidden(
+            f"the token cannot be for `{request.pattern[:PATTERN_MAX]}`",
+            detail=f"the one shown is for plugins named like `{caller.pattern}`",
+        )
+    lifetime = timedelta(days=request.days) if request.days is not None else None
+    with registry.database.write() as connection:
+        return issue(connection, registry, caller.user, caller=caller, request=request, lifetime=lifetime)
+
+
+def issue(
+    connection: Connection,
+    registry: Registry,
+    user: User,
+    *,
+    caller: Caller,
+    request: TokenRequest,
+    lifetime: timedelta | None,
+) -> IssuedToken:
+    """Checked, stored and logged; `lifetime` None: as long as the settings say."""
+    lifetime = timedelta(days=registry.settings.tokens.default_days) if lifetime is None else lifetime
+    _check_request(request, lifetime, timedelta(days=registry.settings.tokens.max_days))
+    secret = make_token(secrets.token_bytes(RANDOM_BYTES))
+    now = registry.clock()
+    scopes = frozenset[str](request.scopes)
+    number = accounts.add_token(
+        connection,
+        user,
+        secret=secret,
+        label=request.label,
+        scopes=scopes,
+        pattern=request.pattern,
+        now=now,
+        lifetime=lifetime,
+    )
+    log(
+        connection,
+        registry,
+        caller,
+        "token-create",
+        user.name,
+        detail=f"{number}: {' '.join(sorted(scopes))}",
+    )
+    return IssuedToken(
+        token=secret,
+        id=number,
+        user=user.name,
+        label=request.label,
+        scopes=tuple(sorted(scopes)),
+        pattern=request.pattern,
+        expires_at=now + lifetime,
+    )
+
+
+def list_tokens(registry: Registry) -> list[TokenInfo]:
+    """Of everybody, for the operator."""
+    return accounts.list_tokens(registry.database.read())
+
+
+def list_own_tokens(registry: Registry, caller: Caller | None) -> list[TokenInfo]:
+    """The caller's that still work."""
+    caller = require(caller, "account")
+    now = registry.clock()
+    return [
+        token
+        for token in accounts.list_tokens(registry.database.read(), caller.user)
+        if token.revoked_at is None and token.expires_at > now
+    ]
+
+
+def revoke_token(registry: Registry, token_id: int, caller: Caller = OPERATOR) -> None:
+    """Useless at once. Raises `TokenNotFound` when there is no working token of this number."""
+    _revoke(registry, caller, token_id, owner=None)
+
+
+def revoke_own_token(registry: Registry, caller: Caller | None, token_id: int) -> None:
+    """The caller's own, or as an admin anybody's; the one shown needs no scope for it."""
+    caller = require_caller(caller)
+    if token_id != caller.token_id:
+        require(caller, "account")
+    _revoke(registry, caller, token_id, owner=None if caller.is_admin else caller.user)
+
+
+def revoke_leaked_token(registry: Registry, secret: str, address: str) -> None:
+    """Whoever can show a token may end it. Says nothing of whether there was one."""
+    if not is_token(secret):
+        raise InvalidRequest(
+            "this is not the text of a token", detail="it begins with dkt_ and has 40 characters"
+        )
+    row = accounts.find_token(registry.database.read(), secret)
+    if row is not None and not row.is_revoked:
+        finder = Caller(user=User(0, "anybody", False), scopes=frozenset(), address=address)
+        _revoke(registry, finder, row.id, owner=None, action="token-leaked")
+
+
+def _revoke(
+    registry: Registry, caller: Caller, token_id: int, *, owner: User | None, action: str = "token-revoke"
+) -> None:
+    with registry.database.write() as connection:
+        if not accounts.revoke_token(connection, token_id, registry.clock(), user=owner):
+            raise TokenNotFound(f"there is no working token {token_id}", hint="donkeytui token list")
+        log(connection, registry, caller, action, str(token_id))
+
+
+def check_user_name(name: str) -> None:
+    if not is_name(name):
+        raise InvalidName(
+            f"`{name[:NAME_MAX]}` is not a name for a user",
+            detail=f"it has lower case letters, digits and single dashes (or camelCase), up to {NAME_MAX}",
+            hint="registry-server user create ada",
+        )
+
+
+def _check_request(request: TokenRequest, lifetime: timedelta, longest: timedelta) -> None:
+    if unknown := set(request.scopes) - set(SCOPES):
+        raise InvalidRequest(f"`{min(unknown)}` is not a scope", hint=f"scopes are {', '.join(SCOPES)}")
+    if not timedelta(0) < lifetime <= longest:
+        raise InvalidRequest(
+            f"a token lives between a moment and {longest.days} days",
+            detail=f"asked for {lifetime.days} days",
+        )
+    if not 0 < len(request.pattern) <= PATTERN_MAX or not request.pattern.isprintable():
+        raise InvalidRequest("the pattern of names cannot be read", hint="write it like `team-*`")
+    if len(request.label) > LABEL_MAX or not (request.label == "" or request.label.isprintable()):
+        raise InvalidRequest(f"a label has at most {LABEL_MAX} readable characters")
