@@ -2,7 +2,7 @@
 
 import sys
 
-from registry_server.cli import run
+from registry_server.cli.run import run
 
 
 def main() -> None:

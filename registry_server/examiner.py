@@ -2,8 +2,9 @@
 
 A hostile package can take long, take much memory, or crash a parser. Then it ends its child and is
 refused with a finding that says so; the next package gets another child. One child serves many
-packages, since starting it costs more than most of them, yet what is said of a package does not
-depend on those before: when a child fails that served others, a new one is asked.
+packages, since starting it costs more than most of them. What is said of a package shall not depend
+on those before: a child that has grown is replaced, and when one fails that served others, a new one
+is asked.
 
 Children are started by `subprocess`, never by a fork of this process, whose threads hold locks.
 """
@@ -27,6 +28,7 @@ from msgspec import Struct
 
 from registry_server.contract.archive import PACKAGE_MAX_BYTES
 from registry_server.contract.examination import Examination, examine
+from registry_server.contract.foreign import clean
 from registry_server.contract.integrity import integrity_of
 from registry_server.contract.problems import (
     Finding,
@@ -44,9 +46,7 @@ PACKAGES_PER_CHILD: Final = 500
 
 _ANSWER_MAX_BYTES = 16 * 1024 * 1024
 """The longest honest one, of 5,000 files with the longest names, has half of that."""
-_PATIENCE_SECONDS = 60
-"""How long a package waits for a free child."""
-_LAST_WORDS_MAX_BYTES = 4000
+_LAST_WORDS_MAX = 4000
 _LESS = "split generated and minified files, or leave them out of the package"
 _PROGRAM = (sys.executable, "-P", "-s", "-B", "-m", "registry_server.examiner_child")
 _SIGXCPU = 24
@@ -68,6 +68,8 @@ class ExaminerLimits(Struct, frozen=True, kw_only=True):
     """Address space of a child, Python itself included."""
     wall_seconds: float = 30
     """For a child that waits instead of working, and for systems without limits."""
+    patience_seconds: float = 60
+    """How long a package waits for a free child."""
 
 
 DEFAULT_LIMITS: Final = ExaminerLimits()
@@ -149,12 +151,13 @@ class Examiner:
 
     @contextmanager
     def _free_place(self) -> Iterator["_Place"]:
+        patience_seconds = self._limits.patience_seconds
         try:
-            place = self._free.get(timeout=_PATIENCE_SECONDS)
+            place = self._free.get(timeout=patience_seconds)
         except queue.Empty as error:
             raise RegistryBusy(
                 "the registry is busy with the check of other packages",
-                detail=f"none of {len(self._places)} checks ended within {_PATIENCE_SECONDS} s",
+                detail=f"none of {len(self._places)} checks ended within {patience_seconds:g} s",
                 hint="publish again in a minute",
             ) from error
         try:
@@ -175,11 +178,11 @@ class Examiner:
                 _retire(place)
                 if self._closing.is_set():
                     raise _stopping() from fault
-                if is_new or fault.kind == "check-too-slow":
-                    raise self._refusal(fault, archive) from fault
+                if is_new or fault.kind in ("check-too-slow", "check-too-large"):
+                    raise _refusal(fault, archive) from fault
                 continue
             child.watch_until(math.inf)
-            is_grown = answer.space_bytes > self._limits.memory_bytes // 2
+            is_grown = answer.space_bytes > self._limits.memory_bytes // 4
             if is_grown or child.is_overdue or child.served >= PACKAGES_PER_CHILD:
                 _retire(place)
             return answer
@@ -215,20 +218,6 @@ class Examiner:
                 for child in busy:
                     child.kill_if_overdue(time.monotonic())
 
-    def _refusal(self, fault: "_FaultError", archive: bytes) -> InvalidPackage | ServerError:
-        if fault.kind == "not-started":
-            _log.error("packages cannot be checked: %s", fault.why)
-            return ServerError(
-                "the registry cannot check packages",
-                detail="the program that does it ends when it is started",
-                hint="tell the registry's operator; its log says why",
-            )
-        level = logging.ERROR if fault.kind == "check-failed" else logging.WARNING
-        _log.log(level, "%s is refused, %s: %s", integrity_of(archive), fault.kind, fault.why)
-        text, hint = _words(fault.kind, self._limits)
-        finding = Finding(severity="error", code=fault.kind, text=text, hint=hint)
-        return InvalidPackage("the package cannot be checked", detail=text, hint=hint, findings=(finding,))
-
 
 _FaultKind = Literal["check-too-slow", "check-too-large", "check-failed", "not-started"]
 
@@ -236,9 +225,11 @@ _FaultKind = Literal["check-too-slow", "check-too-large", "check-failed", "not-s
 class _FaultError(Exception):
     """A child gave no answer. Goes no further than the examiner."""
 
-    def __init__(self, kind: _FaultKind, why: str) -> None:
+    def __init__(self, kind: _FaultKind, text: str, *, why: str) -> None:
         super().__init__(why)
         self.kind = kind
+        self.text = text
+        """For a person, who published the package."""
         self.why = why
         """For the log."""
 
@@ -263,7 +254,7 @@ class _Child:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                cwd=Path.cwd().anchor,
+                cwd=Path(sys.executable).anchor,
                 env={"PYTHONPATH": os.pathsep.join(str(Path(entry).resolve()) for entry in sys.path)},
                 start_new_session=True,
             )
@@ -277,7 +268,7 @@ class _Child:
         self.served = 0
         self.is_overdue = False
         self._ready: Ready | None = None
-        self._memory_bytes = limits.memory_bytes
+        self._limits = limits
         self._deadline = math.inf
         self._lock = threading.Lock()
         # Unbuffered pipes are plain files.
@@ -325,10 +316,11 @@ class _Child:
         except OSError as error:
             raise self._silence() from error
         except msgspec.DecodeError as error:
-            raise self._failure(f"the answer cannot be read: {error}") from error
+            raise self._failure(f"what it says cannot be read: {error}") from error
+        if answer.fault == "memory":
+            raise self._excess("out of memory")
         if answer.fault:
-            kind: _FaultKind = "check-too-large" if answer.fault == "memory" else "check-failed"
-            raise _FaultError(kind, answer.trace or "out of memory")
+            raise self._failure(clean(answer.trace, _LAST_WORDS_MAX, multiline=True))
         if not _fits(answer, archive):
             raise self._failure("the answer is not about this package")
         self.served += 1
@@ -338,24 +330,35 @@ class _Child:
         return receive(self._output, _ANSWER_MAX_BYTES)
 
     def _failure(self, why: str) -> _FaultError:
-        return _FaultError("not-started" if self._ready is None else "check-failed", why)
+        kind: _FaultKind = "not-started" if self._ready is None else "check-failed"
+        return _FaultError(kind, "the check of the package broke off", why=why)
+
+    def _excess(self, why: str) -> _FaultError:
+        memory = self._limits.memory_bytes >> 20
+        return _FaultError(
+            "check-too-large", f"the sources take more than {memory} MiB of memory to read", why=why
+        )
 
     def _silence(self) -> _FaultError:
         """Why there was no answer. A child that only went silent is ended."""
         grown_bytes = self._reap()
         status = self._process.returncode
-        why = f"the child ended with status {status}: {self._last_words()!r}"
+        why = f"the child ended with status {status}: {self._last_words()}"
         if self._ready is None:
             return self._failure(why)
-        if self.is_overdue or status == -_SIGXCPU:
-            return _FaultError("check-too-slow", why)
+        if self.is_overdue:
+            seconds = self._limits.wall_seconds
+            return _FaultError("check-too-slow", f"the check took more than {seconds:g} s", why=why)
+        if status == -_SIGXCPU:
+            text = f"the sources take more than {self._limits.cpu_seconds} s to read"
+            return _FaultError("check-too-slow", text, why=why)
         # The parser does not ask whether it was given the memory that it wanted.
-        if status in _CRASHES and grown_bytes > self._memory_bytes // 2:
-            return _FaultError("check-too-large", why)
+        if status in _CRASHES and grown_bytes > self._limits.memory_bytes // 2:
+            return self._excess(why)
         return self._failure(why)
 
     def _reap(self) -> int:
-        """Ends the process; returns the most memory it had, or 0 when that is no more than at its start."""
+        """Ends the process; returns the most memory it had, 0 when that was no more than at its start."""
         with self._lock:
             # Does nothing to one that is ending: its status is set before its pipes are closed.
             self._process.kill()
@@ -368,11 +371,12 @@ class _Child:
         return peak_bytes if self._ready is not None and peak_bytes > self._ready.peak_bytes else 0
 
     def _last_words(self) -> str:
-        # A process of its own that a child left behind could hold the pipe open.
-        if os.name == "posix":
+        # A process that the child left behind could hold the pipe open.
+        if sys.platform != "win32":
             os.set_blocking(self._errors.fileno(), False)
         said = self._errors.read(1 << 16) or b""
-        return said[-_LAST_WORDS_MAX_BYTES:].decode("utf-8", "replace")
+        text = said[-_LAST_WORDS_MAX:].decode("utf-8", "replace")
+        return clean(text, _LAST_WORDS_MAX, multiline=True)
 
 
 def _retire(place: _Place) -> None:
@@ -382,11 +386,12 @@ def _retire(place: _Place) -> None:
 
 
 def _fits(answer: Answer, archive: bytes) -> bool:
-    """Whether the answer is one of a kind, and about this package and no other."""
+    """Whether the answer says one thing, and of this package: a child may be out of step."""
+    integrity = integrity_of(archive)
     if answer.examination is None:
-        return answer.problem is not None
-    is_same = (answer.examination.integrity, answer.examination.size) == (integrity_of(archive), len(archive))
-    return answer.problem is None and is_same
+        return answer.problem is not None and answer.integrity == integrity
+    said = answer.integrity, answer.examination.integrity, answer.examination.size
+    return answer.problem is None and said == (integrity, integrity, len(archive))
 
 
 def _stopping() -> RegistryBusy:
@@ -397,11 +402,17 @@ def _stopping() -> RegistryBusy:
     )
 
 
-def _words(kind: _FaultKind, limits: ExaminerLimits) -> tuple[str, str]:
-    """What a person is told, and what he can do."""
-    if kind == "check-too-slow":
-        return f"the sources take more than {limits.cpu_seconds} s to read", _LESS
-    if kind == "check-too-large":
-        memory = limits.memory_bytes >> 20
-        return f"the sources take more than {memory} MiB of memory to read", _LESS
-    return "the check of the package broke off", "tell the registry's operator; its log says why"
+def _refusal(fault: _FaultError, archive: bytes) -> InvalidPackage | ServerError:
+    if fault.kind == "not-started":
+        _log.error("packages cannot be checked: %s", fault.why)
+        return ServerError(
+            "the registry cannot check packages",
+            detail="the program that does it ends when it is started",
+            hint="tell the registry's operator; its log says why",
+        )
+    is_ours = fault.kind == "check-failed"
+    hint = "tell the registry's operator; its log says why" if is_ours else _LESS
+    level = logging.ERROR if is_ours else logging.WARNING
+    _log.log(level, "%s is refused, %s: %s", integrity_of(archive), fault.kind, fault.why)
+    finding = Finding(severity="error", code=fault.kind, text=fault.text, hint=hint)
+    return InvalidPackage("the package cannot be checked", detail=fault.text, hint=hint, findings=(finding,))

@@ -23,6 +23,7 @@ from msgspec import Struct
 
 from registry_server.contract.archive import PACKAGE_MAX_BYTES
 from registry_server.contract.examination import Examination, examine
+from registry_server.contract.integrity import integrity_of
 from registry_server.contract.problems import Problem, ProblemError
 
 _LENGTH_BYTES = 4
@@ -40,8 +41,10 @@ class Ready(Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class Answer(Struct, frozen=True, kw_only=True, array_like=True):
-    """What a child has to say of one package; one of the first three."""
+    """What a child has to say of one package: an examination, a problem or a fault."""
 
+    integrity: str
+    """Which package this is about."""
     examination: Examination | None = None
     problem: Problem | None = None
     fault: Literal["", "memory", "bug"] = ""
@@ -91,14 +94,17 @@ def _take(source: RawIOBase, size_bytes: int) -> bytes | None:
 
 
 def _answer(archive: bytes) -> bytes:
+    integrity = integrity_of(archive)
     try:
-        return _encode(Answer(examination=examine(archive), space_bytes=_space_bytes()))
+        examination = examine(archive)
+        return _encode(Answer(integrity=integrity, examination=examination, space_bytes=_space_bytes()))
     except ProblemError as error:
-        return _encode(Answer(problem=error.problem, space_bytes=_space_bytes()))
+        return _encode(Answer(integrity=integrity, problem=error.problem, space_bytes=_space_bytes()))
     except MemoryError:
-        return _encode(Answer(fault="memory"))
+        return _encode(Answer(integrity=integrity, fault="memory"))
     except Exception:
-        return _encode(Answer(fault="bug", trace=traceback.format_exc()[-_TRACE_MAX:]))
+        trace = traceback.format_exc()[-_TRACE_MAX:]
+        return _encode(Answer(integrity=integrity, fault="bug", trace=trace))
 
 
 def _private_output() -> FileIO:

@@ -83,7 +83,7 @@ class TokenSettings(Struct, frozen=True, kw_only=True):
     """How long tokens live that people make for themselves."""
 
     default_days: int = 30
-    max_days: int = 365
+    max_days: int = 90
 
 
 class Settings(Struct, frozen=True, kw_only=True):

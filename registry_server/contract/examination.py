@@ -60,6 +60,7 @@ def examine(archive: bytes) -> Examination:
     checked = check_package(entries)
     manifest = checked.manifest
     version = manifest.version if manifest is not None else ""
+    changelog = _text(entries, "changelog.md", CHANGELOG_MAX_BYTES) if version else ""
     npm = {**checked.framework_manifest.npm, **(manifest.npm if manifest is not None else {})}
     return Examination(
         integrity=integrity_of(archive),
@@ -75,9 +76,7 @@ def examine(archive: bytes) -> Examination:
         ),
         # No character takes more than four bytes.
         readme=_text(entries, "readme.md", README_MAX * 4)[:README_MAX],
-        release_notes=release_notes(_text(entries, "changelog.md", CHANGELOG_MAX_BYTES), version)
-        if version
-        else "",
+        release_notes=release_notes(changelog, version) if changelog else "",
         findings=_bounded(checked.findings),
     )
 

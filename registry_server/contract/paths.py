@@ -106,7 +106,7 @@ class PathClaims:
                 _refuse(
                     path,
                     f"and `{twin}` are twins",
-                    detail="they differ only in case, in how characters are composed or in what cannot be seen",
+                    detail="they differ only in case, composition or what cannot be seen",
                 )
         if place.is_listed and place.is_file != is_folder:
             _refuse(path, "appears twice")

@@ -29,8 +29,9 @@ def load_strict(
     """The decoded value.
 
     Raises `StrictJsonError` for more than `max_bytes`, bad UTF-8, bad JSON, a key twice in one object,
-    NaN or Infinity, a number beyond all measure, nesting beyond `DEPTH_MAX` and, with `refuses_halves`, half a surrogate pair: it
-    can be escaped into JSON, and be written nowhere afterwards.
+    NaN or Infinity, a number beyond all measure, nesting beyond `DEPTH_MAX` and, with
+    `refuses_halves`, half a surrogate pair: it can be escaped into JSON, and be written nowhere
+    afterwards.
     """
     if len(data) > max_bytes:
         raise StrictJsonError(f"is larger than {max_bytes} bytes")

@@ -276,7 +276,9 @@ class Change(Wire, frozen=True, kw_only=True):
 
 class ChangesQuery(Wire, frozen=True, kw_only=True):
     since: Annotated[int, Meta(extra_json_schema={"minimum": 0})] = 0
-    limit: Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": CHANGES_PAGE_MAX})] = CHANGES_PAGE_MAX
+    limit: Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": CHANGES_PAGE_MAX})] = (
+        CHANGES_PAGE_MAX
+    )
 
 
 class ChangePage(Wire, frozen=True, kw_only=True, omit_defaults=False):

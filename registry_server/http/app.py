@@ -87,7 +87,7 @@ async def _flush_forever(registry: Registry, seconds: float) -> None:
 async def _follow_forever(registry: Registry, changed: asyncio.Event, seconds: float) -> None:
     """Keeps the index with the feed: at the start, after each change, and now and then for other processes.
 
-    From its first success on searches answer from the index as it is; while it fails they see to it themselves.
+    From its first success on searches take the index as it is; while it fails they see to it themselves.
     """
     while True:
         registry.is_followed = await _attempt(

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from registry_server.contract import routes
 from registry_server.contract.problems import LoginRefused, Problem, RateLimited, Unauthorized
+from registry_server.http.auth import address_of
 from registry_server.http.logs import RequestLine, log_request, request_id_of
 from registry_server.http.metrics import NoMetrics
 
@@ -18,6 +19,8 @@ _SECURITY_HEADERS = (
     (b"referrer-policy", b"no-referrer"),
 )
 _KEY = "registry.observation"
+HUNG_UP = 499
+"""What is written down for a client that was gone before its answer began; nobody ever sees it."""
 
 
 class Observation:
@@ -61,7 +64,7 @@ def observed(app: ASGIApp, metrics: NoMetrics, *, is_logging: bool) -> ASGIApp:
             return
         observation = scope[_KEY] = Observation()
         request_id = request_id_of(_header(scope, b"x-request-id"), secrets.token_hex(8))
-        answered = {"status": 500, "size": 0}
+        answered = {"status": HUNG_UP, "size": 0}
 
         async def watched_send(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -75,6 +78,9 @@ def observed(app: ASGIApp, metrics: NoMetrics, *, is_logging: bool) -> ASGIApp:
         begun = time.perf_counter()
         try:
             await app(scope, receive, watched_send)
+        except Exception:
+            answered["status"] = 500
+            raise
         finally:
             seconds = time.perf_counter() - begun
             metrics.request_finished(
@@ -94,7 +100,7 @@ def observed(app: ASGIApp, metrics: NoMetrics, *, is_logging: bool) -> ASGIApp:
                         status=answered["status"],
                         milliseconds=seconds * 1000,
                         size_bytes=answered["size"],
-                        address=observation.address,
+                        address=observation.address or address_of(Request(scope)),
                         user=observation.user,
                         request_id=request_id,
                     )

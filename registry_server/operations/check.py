@@ -214,7 +214,7 @@ def _package_findings(connection: Connection, data: Path, on_progress: Progress)
 
 def _leftover_findings(connection: Connection, data: Path, old: datetime | None) -> Iterator[StorageFinding]:
     found = list(leftovers(connection, data, old))
-    packages = [path for path in found if path.parent.parent == data / folder.PACKAGES and _is_blob(path)]
+    packages = [path for path in found if _is_blob(path)]
     named = len({blob.integrity for blob in inspection.needed_blobs(connection)})
     if len(packages) > max(FEW, named):
         found = [path for path in found if path not in packages]
@@ -240,14 +240,13 @@ def _is_blob(path: Path) -> bool:
 
 
 def leftovers(connection: Connection, data: Path, old: datetime | None) -> Iterator[Path]:
-    """Files that nothing needs, from before `old` (None: of any age)."""
+    """Files that nothing needs, from before `old` (None: of any age).
+
+    Not the shards of earlier snapshots: each new snapshot leaves some, and they go with a later one.
+    """
     limit = float("inf") if old is None else old.timestamp()
-    shards = {row.digest for row in changes.shard_rows(connection).values()}
     for blob in folder.list_blobs(data / folder.PACKAGES):
         if blob.size >= 0 and blob.modified < limit and not inspection.is_named(connection, blob.integrity):
-            yield blob.path
-    for blob in folder.list_blobs(data / "shards"):
-        if blob.size >= 0 and blob.modified < limit and blob.integrity not in shards:
             yield blob.path
     for root in (folder.PACKAGES, "shards"):
         yield from (path for path, modified in folder.list_temporary(data / root) if modified < limit)

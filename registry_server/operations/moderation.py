@@ -24,7 +24,7 @@ def set_flags(registry: Registry, caller: Caller | None, name: str, flags: Flags
 
 
 def quarantine(registry: Registry, caller: Caller | None, name: str, request: QuarantineRequest) -> None:
-    """Takes a release, or a plugin with all its releases, out of circulation: seen by all, to be had by nobody.
+    """Takes a release, or a plugin with all its releases, out of circulation: all see it, nobody gets it.
 
     Raises `VersionNotFound`, or `InvalidRequest` without a reason.
     """

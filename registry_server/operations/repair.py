@@ -58,7 +58,7 @@ def repair(
     found = check(data, on_progress, clock=clock, is_stopped=is_stopped)
     seen: dict[tuple[str, str], StorageFinding] = {}
     for _ in range(PASSES):
-        seen = {_key(finding): finding for finding in found.findings} | seen
+        seen |= {_key(finding): finding for finding in found.findings}
         if not _is_work(found, backup):
             break
         registry = open_registry(data, clock)
@@ -106,9 +106,11 @@ def _mend(
     with registry.database.write() as connection:
         # Under the lock no publish can put a row where this look saw none.
         mendable = {finding.subject for finding in found.of("repair")}
-        for path in list(leftovers(connection, data, old)):
+        for path in leftovers(connection, data, old):
             if str(path.relative_to(data)) in mendable:
                 folder.remove_tree(path)
+        shards = {row.digest for row in changes.shard_rows(connection).values()}
+        registry.shards.prune(shards, before=registry.clock() if old is None else old)
 
 
 def _mend_plugin(connection: Connection, name: str, now: datetime) -> None:

@@ -43,6 +43,12 @@ def create_token(
     check_user_name(user_name)
     with registry.database.write() as connection:
         user = accounts.ensure_user(connection, user_name, is_admin=is_admin, now=registry.clock())
+        if "admin" in (scopes := tuple(scopes)) and not user.is_admin:
+            raise InvalidRequest(
+                f"{user_name} is no admin",
+                detail="a token cannot make one",
+                hint=f"registry-server user admin {user_name}",
+            )
         return issue(
             connection,
             registry,
@@ -86,7 +92,8 @@ def issue(
 ) -> IssuedToken:
     """Checked, stored and logged; `lifetime` None: as long as the settings say."""
     lifetime = timedelta(days=registry.settings.tokens.default_days) if lifetime is None else lifetime
-    _check_request(request, lifetime, timedelta(days=registry.settings.tokens.max_days))
+    longest = LIFETIME_MAX if caller is OPERATOR else timedelta(days=registry.settings.tokens.max_days)
+    _check_request(request, lifetime, longest)
     secret = make_token(secrets.token_bytes(RANDOM_BYTES))
     now = registry.clock()
     scopes = frozenset[str](request.scopes)
@@ -165,7 +172,8 @@ def _revoke(
 ) -> None:
     with registry.database.write() as connection:
         if not accounts.revoke_token(connection, token_id, registry.clock(), user=owner):
-            raise TokenNotFound(f"there is no working token {token_id}", hint="donkeytui token list")
+            program = "registry-server" if caller is OPERATOR else "donkeytui"
+            raise TokenNotFound(f"there is no working token {token_id}", hint=f"{program} token list")
         log(connection, registry, caller, action, str(token_id))
 
 

@@ -5,11 +5,13 @@ A crash leaves at worst a temporary file or a blob no row speaks of; neither is 
 """
 
 import os
+from collections.abc import Collection
+from datetime import datetime
 from pathlib import Path
 
 from registry_server.contract.integrity import integrity_of
 from registry_server.contract.problems import RegistryBusy, RegistryDamaged
-from registry_server.store.folder import blob_path, has_size, new_file, sync
+from registry_server.store.folder import blob_path, has_size, list_blobs, new_file, sync
 
 
 class Blobs:
@@ -54,6 +56,21 @@ class Blobs:
                 "a stored package is damaged", detail=integrity, hint="restore a backup of the registry"
             )
         return data
+
+    def prune(self, named: Collection[str], *, before: datetime) -> int:
+        """Removes blobs that are not `named` and older than `before`; how many there were.
+
+        Only for blobs that are made from rows, such as shards, and under the lock their writers hold.
+        """
+        limit = before.timestamp()
+        old = [
+            blob.path
+            for blob in list_blobs(self.root)
+            if blob.size >= 0 and blob.modified < limit and blob.integrity not in named
+        ]
+        for path in old:
+            path.unlink(missing_ok=True)
+        return len(old)
 
 
 def _is_kept(target: Path, size: int) -> bool:

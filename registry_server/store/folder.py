@@ -26,6 +26,8 @@ RESTORING = ".restoring"
 """Where a restore puts everything until it is whole."""
 TEMPORARY = ".new-"
 LOCK = ".lock"
+SERVING = "serving.lock"
+"""Held by the one process that serves a data folder: what it keeps in memory is of no use to two."""
 MISSING = "is missing"
 CHUNK_BYTES = 1 << 20
 _OPEN = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -173,11 +175,11 @@ def remove_tree(path: Path) -> None:
 
 
 @contextmanager
-def locked(folder: Path, doing: str) -> Iterator[None]:
+def locked(folder: Path, doing: str, *, name: str = LOCK) -> Iterator[None]:
     """Raises `RegistryBusy` when another process is `doing` something with the folder already."""
     from filelock import FileLock, Timeout
 
-    lock = FileLock(folder / LOCK, blocking=False)
+    lock = FileLock(folder / name, blocking=False)
     try:
         lock.acquire()
     except Timeout as error:
@@ -188,6 +190,17 @@ def locked(folder: Path, doing: str) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def is_served(data: Path) -> bool:
+    """Whether a server holds the data folder at this moment."""
+    if not (data / SERVING).exists():
+        return False  # and make none: it would be the file of whoever asks, and not the server's
+    try:
+        with locked(data, "serving", name=SERVING):
+            return False
+    except (RegistryBusy, OSError):
+        return True
 
 
 @contextmanager

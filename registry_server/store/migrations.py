@@ -88,7 +88,8 @@ _PEOPLE = (
     """CREATE TABLE audit (
         id INTEGER PRIMARY KEY, at TEXT NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL,
         subject TEXT NOT NULL, detail TEXT NOT NULL, address TEXT NOT NULL) STRICT""",
-    "CREATE TABLE reserved_names (lookalike TEXT PRIMARY KEY, name TEXT NOT NULL, reason TEXT NOT NULL) STRICT",
+    """CREATE TABLE reserved_names (
+        lookalike TEXT PRIMARY KEY, name TEXT NOT NULL, reason TEXT NOT NULL) STRICT""",
     "ALTER TABLE plugins ADD COLUMN held TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE plugins ADD COLUMN quarantine TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE releases ADD COLUMN quarantine TEXT NOT NULL DEFAULT ''",
@@ -96,12 +97,14 @@ _PEOPLE = (
     "ALTER TABLE ratings ADD COLUMN replied_by TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE ratings ADD COLUMN hidden TEXT NOT NULL DEFAULT ''",
     """CREATE TABLE helpful_votes (
-        plugin_id INTEGER NOT NULL, author_id INTEGER NOT NULL, voter_id INTEGER NOT NULL REFERENCES users(id),
+        plugin_id INTEGER NOT NULL, author_id INTEGER NOT NULL,
+        voter_id INTEGER NOT NULL REFERENCES users(id),
         PRIMARY KEY (plugin_id, author_id, voter_id),
         FOREIGN KEY (plugin_id, author_id) REFERENCES ratings (plugin_id, user_id) ON DELETE CASCADE)
         STRICT, WITHOUT ROWID""",
     """CREATE TABLE review_reports (
-        plugin_id INTEGER NOT NULL, author_id INTEGER NOT NULL, reporter_id INTEGER NOT NULL REFERENCES users(id),
+        plugin_id INTEGER NOT NULL, author_id INTEGER NOT NULL,
+        reporter_id INTEGER NOT NULL REFERENCES users(id),
         reason TEXT NOT NULL, created_at TEXT NOT NULL,
         PRIMARY KEY (plugin_id, author_id, reporter_id),
         FOREIGN KEY (plugin_id, author_id) REFERENCES ratings (plugin_id, user_id) ON DELETE CASCADE)

@@ -37,7 +37,8 @@ def is_owner(connection: Connection, plugin_id: int, user: User) -> bool:
 def owned_plugins(connection: Connection, user: User) -> list[int]:
     """Ids of the user's plugins, by name."""
     rows = connection.execute(
-        "SELECT plugins.id FROM owners JOIN plugins ON plugins.id = plugin_id WHERE user_id = ? ORDER BY name",
+        "SELECT plugins.id FROM owners JOIN plugins ON plugins.id = plugin_id"
+        " WHERE user_id = ? ORDER BY name",
         (user.id,),
     )
     return [row["id"] for row in rows]

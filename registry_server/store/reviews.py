@@ -33,7 +33,8 @@ def put_rating(
         "INSERT INTO ratings (plugin_id, user_id, rating, review, created_at, updated_at)"
         " VALUES (?,?,?,?,?,?) ON CONFLICT (plugin_id, user_id) DO UPDATE"
         " SET rating = excluded.rating, updated_at = excluded.updated_at,"
-        " reply = iif(review = excluded.review, reply, ''), replied_by = iif(review = excluded.review, replied_by, ''),"
+        " reply = iif(review = excluded.review, reply, ''),"
+        " replied_by = iif(review = excluded.review, replied_by, ''),"
         " review = excluded.review",
         (plugin, user.id, rating, review, now.isoformat(), now.isoformat()),
     )

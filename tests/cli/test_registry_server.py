@@ -9,12 +9,13 @@ import pytest
 from msgspec import Struct
 
 from registry_server import __version__
-from registry_server.cli import run
+from registry_server.cli.run import run
 from registry_server.contract.problems import Unauthorized
 from registry_server.contract.tokens import is_token
 from registry_server.operations import starter
-from registry_server.operations.accounts import Caller, authenticate, list_tokens
-from registry_server.operations.browse import registry_stats
+from registry_server.operations.accounts import Caller, authenticate
+from registry_server.operations.statistics import registry_stats
+from registry_server.operations.tokens import list_tokens
 from registry_server.registry import Registry, open_registry
 
 
@@ -145,10 +146,11 @@ def test_the_list_tells_everything_but_the_tokens(server: Callable[..., Outcome]
     listed = server("token", "list")
 
     [admin, ada] = [line.split("\t") for line in listed.out.splitlines()]
-    expires = with_registry(folder, lambda registry: list_tokens(registry)[0].expires_at[:10])
+    expires = with_registry(folder, lambda registry: f"{list_tokens(registry)[0].expires_at:%Y-%m-%d}")
     assert (listed.status, listed.err) == (0, "")
-    assert admin == ["1", "admin", "admin publish publish-new rate yank", "*", f"until {expires}"]
-    assert ada == ["2", "ada", "rate", "*", "revoked"]
+    scopes = "account admin publish publish-new rate yank"
+    assert admin == ["1", "admin", scopes, "*", f"until {expires}", "init"]
+    assert ada == ["2", "ada", "rate", "*", "revoked", ""]
     assert not [secret for secret in secrets if secret in listed.out]
 
 

@@ -227,6 +227,8 @@ SECRETS = [
     "authorization=Digest username=hunter2, response=hunter2",
     "{'Authorization': 'Bearer s3cr3t-value'}",
     "[(b'authorization', b'Bearer s3cr3t-value'), (b'cookie', b'id=hunter2; b=hunter2')]",
+    "it sent Bearer hunter2.hunter2 with it",
+    "it sent basic aHVudGVyMjpodW50ZXIy with it",
     "Cookie: session=hunter2; other=hunter2",
     "Set-Cookie: a=hunter2; Path=/",
     "password=hunter2&user=ada",
@@ -244,7 +246,7 @@ SECRETS = [
     "tokens: hunter2",
     f"cut in the middle {TOKEN[:20]}",
 ]
-REVEALING = ("hunter2", "s3cr3t", "c2VjcmV0", TOKEN[8:], TOKEN[8:20])
+REVEALING = ("hunter2", "s3cr3t", "c2VjcmV0", "aHVudGVy", TOKEN[8:], TOKEN[8:20])
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -14,11 +14,11 @@ from registry_server.http.metrics import (
     METHODS,
     SECONDS,
     SERIES_MAX,
-    Figures,
     Metrics,
     NoMetrics,
 )
 from registry_server.limits import RULES
+from registry_server.operations.statistics import Figures
 
 PLUGIN = "/api/plugins/{name}"
 FIGURES = Figures(feed_serial=41, index_serial=38, plugins=7, releases=19, database_bytes=81920)

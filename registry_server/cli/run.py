@@ -1,0 +1,51 @@
+"""run(arguments) -> exit status; the one place where problems become text."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TextIO
+
+import click
+
+from registry_server.cli.group import Call, registry_server
+from registry_server.contract.problems import ProblemError
+
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+def run(
+    arguments: Sequence[str],
+    *,
+    environ: Mapping[str, str] = os.environ,
+    stdin: TextIO | None = None,
+    stdout: TextIO | None = None,
+    stderr: TextIO | None = None,
+) -> int:
+    """The exit status of one call."""
+    source = stdin or sys.stdin
+    call = Call(
+        environ=environ,
+        stdin=source,
+        stdout=stdout or sys.stdout,
+        stderr=stderr or sys.stderr,
+        is_terminal=stdin is None and source is not None and source.isatty(),
+    )
+    try:
+        registry_server.main(list(arguments), prog_name="registry-server", standalone_mode=False, obj=call)
+    except ProblemError as error:
+        problem = error.problem
+        call.say(f"error: {problem.title}")
+        if problem.detail:
+            call.say(f"because: {problem.detail}")
+        if problem.hint:
+            call.say(f"hint: {problem.hint}")
+        return error.exit_status
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return EXIT_INTERRUPTED
+    except click.ClickException as error:
+        error.show(call.stderr)
+        return EXIT_USAGE
+    return 0
