@@ -7,9 +7,10 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 
@@ -19,8 +20,8 @@ from tests.support.server import free_port
 VERDACCIO = "verdaccio@6"
 # Verdaccio asks for `node-fetch` by a tag that not every mirror of the npm registry has.
 OVERRIDES = {"node-fetch": "2.7.0"}
-START_TRIES = 300
-START_PAUSE_SECONDS = 0.1
+START_TRIES = 3000
+START_PAUSE_SECONDS = 0.01
 CONFIG = """\
 storage: ./storage
 auth: {{htpasswd: {{file: ./htpasswd}}}}
@@ -59,14 +60,27 @@ def _version(tool: str) -> str:
     return subprocess.run([tool, "--version"], capture_output=True, text=True, check=True).stdout.strip()
 
 
+class Verdaccio(NamedTuple):
+    url: str
+    pid: int
+    start_seconds: float
+    """From the start of the process to its first answer."""
+
+
 @contextmanager
-def running_verdaccio(folder: Path, plugins: Iterable[SamplePlugin]) -> Iterator[str]:
-    """The address of a registry that `install_verdaccio` put into `folder`, holding `plugins`."""
+def running_verdaccio(
+    folder: Path, plugins: Iterable[SamplePlugin] = (), *, pinned: Sequence[str] = ()
+) -> Iterator[Verdaccio]:
+    """A registry that `install_verdaccio` put into `folder`, holding `plugins` and what is stored there.
+
+    `pinned` is put before the command, such as `taskset -c 0`.
+    """
     (folder / "config.yaml").write_text(CONFIG.format(log=folder / "log"))
     port = free_port()
     program = folder / "node_modules" / "verdaccio" / "bin" / "verdaccio"
+    begun = time.perf_counter()
     process = subprocess.Popen(
-        ["node", str(program), "--config", "config.yaml", "--listen", f"127.0.0.1:{port}"],
+        [*pinned, "node", str(program), "--config", "config.yaml", "--listen", f"127.0.0.1:{port}"],
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -75,9 +89,10 @@ def running_verdaccio(folder: Path, plugins: Iterable[SamplePlugin]) -> Iterator
     try:
         with httpx.Client(base_url=url, timeout=60, trust_env=False) as http:
             _wait_for(http)
+            started = time.perf_counter() - begun
             for plugin in plugins:
-                http.put(f"/{plugin.name}", json=_publication(plugin, url)).raise_for_status()
-        yield url
+                http.put(f"/{plugin.name}", json=npm_publication(plugin, url)).raise_for_status()
+        yield Verdaccio(url, process.pid, started)
     finally:
         process.terminate()
         process.wait(timeout=20)
@@ -93,7 +108,7 @@ def _wait_for(http: httpx.Client) -> None:
     raise NpmMissing("Verdaccio did not start")
 
 
-def _publication(plugin: SamplePlugin, url: str) -> dict[str, object]:
+def npm_publication(plugin: SamplePlugin, url: str) -> dict[str, object]:
     """What `npm publish` sends."""
     name, version, data = plugin.name, plugin.version, plugin.npm_tarball
     file = f"{name}-{version}.tgz"

@@ -14,13 +14,19 @@ import msgspec
 class Server(msgspec.Struct, frozen=True):
     url: str
     token: str
+    """The admin's."""
+    pid: int = 0
+    data: Path = Path()
 
 
 @contextmanager
-def running_server(folder: Path) -> Iterator[Server]:
-    """An initialised registry with the starter plugins, serving until the block ends."""
+def running_server(folder: Path, **settings: str) -> Iterator[Server]:
+    """An initialised registry with the starter plugins, serving until the block ends.
+
+    `settings` are variables, REGISTRY_SERVER_LIMITS="false" for instance.
+    """
     data = folder / "server"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **settings}
     command = [sys.executable, "-m", "registry_server"]
     made = subprocess.run(
         [*command, "init", "--starter", "--data", str(data)],
@@ -40,7 +46,7 @@ def running_server(folder: Path) -> Iterator[Server]:
         assert process.stderr is not None
         said = process.stderr.readline()
         assert "serving" in said, said
-        yield Server(f"http://127.0.0.1:{port}", made.stdout.strip())
+        yield Server(f"http://127.0.0.1:{port}", made.stdout.strip(), process.pid, data)
     finally:
         process.terminate()
         process.communicate(timeout=20)

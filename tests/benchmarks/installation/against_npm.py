@@ -86,7 +86,7 @@ def table(ours: Figures, theirs: Figures | None) -> str:
 def measure_ours(folder: Path, plugins: Sequence[SamplePlugin], runs: int) -> Figures:
     folder.mkdir()
     names = [plugin.name for plugin in plugins]
-    with running_server(folder) as server:
+    with running_server(folder, REGISTRY_SERVER_LIMITS="false") as server:
         asyncio.run(publish(server, plugins))
 
         def run(project: Path, cache: Path, *wanted: str) -> float:
@@ -123,10 +123,10 @@ def measure_npm(folder: Path, plugins: Sequence[SamplePlugin], runs: int) -> Fig
     """Raises `NpmMissing`."""
     say(install_verdaccio(folder / "verdaccio") + "\n")
     names = [plugin.name for plugin in plugins]
-    with running_verdaccio(folder / "verdaccio", plugins) as url:
+    with running_verdaccio(folder / "verdaccio", plugins) as verdaccio:
 
         def run(project: Path, cache: Path, *wanted: str) -> float:
-            return timed(["npm", "install", *wanted], project, npm_environment(cache, url))
+            return timed(["npm", "install", *wanted], project, npm_environment(cache, verdaccio.url))
 
         def check(project: Path) -> None:
             missing = [name for name in names if not (project / "node_modules" / name).is_dir()]
