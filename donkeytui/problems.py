@@ -15,6 +15,12 @@ class ConfigInvalid(ProblemError):
     code = "config-invalid"
 
 
+class CredentialsUnusable(ProblemError):
+    """A token, or the place where tokens are kept, that cannot be used as it is."""
+
+    code = "credentials-unusable"
+
+
 class LockfileInvalid(ProblemError):
     code = "lockfile-invalid"
 

@@ -2,10 +2,13 @@
 
 The same client for a registry in this process and for one across a network; what comes back is
 foreign either way, so sizes are bounded and forms are checked here.
+
+The token goes along with writing, with reading what is the caller's own, and with any reading once the
+registry has answered that it wants one; never after a redirect, because none is followed.
 """
 
 import re
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -15,18 +18,26 @@ import msgspec
 from donkeytui.problems import RegistryUnreachable, UnexpectedResponse
 from registry_server.contract import routes
 from registry_server.contract.foreign import clean
-from registry_server.contract.problems import Problem, error_from_problem
+from registry_server.contract.problems import InvalidRequest, Problem, RateLimited, error_from_problem
 from registry_server.contract.wire import ChangePage, CheckReport, PublishReceipt, Snapshot
 
 CONNECT_SECONDS = 5.0
 IDLE_SECONDS = 20.0
 UPLOAD_IDLE_SECONDS = 60.0
 JSON_MAX_BYTES = 64 << 20
+RETRY_AFTER_MAX_SECONDS = 7 * 86_400
 SHARD_MAX_BYTES = 64 << 20
 
+_SECONDS = re.compile(r"[0-9]{1,6}\Z")
 _REST = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})\Z")
 
+_SHOWN = "donkeytui.token"
+"""Extension of a request: the token to show with it, instead of what is usual."""
+_KEPT = "kept"
+"""Its value for the one that is kept; an empty one shows none."""
+
 T = TypeVar("T")
+FindToken = Callable[[], Awaitable[str]]
 
 
 class Incoming(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,13 +49,16 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_http_client(
-    base_url: str, token: str, transport: httpx.AsyncBaseTransport | None = None
+    base_url: str, token: str | FindToken, transport: httpx.AsyncBaseTransport | None = None
 ) -> httpx.AsyncClient:
-    """Redirects are not followed: a token goes to the origin it was given for and nowhere else."""
+    """`token` is the text, or who looks it up once a request needs it; empty: there is none.
+
+    Redirects are not followed: a token goes to the origin it was given for and nowhere else.
+    """
     return httpx.AsyncClient(
         base_url=base_url,
         headers={"User-Agent": routes.CALLER_AGENT},
-        auth=_TokenForWriting(token) if token else None,
+        auth=_Token(token) if token else None,
         transport=transport,
         # Loading all authorities takes longer than a request, and plain http has no use for them.
         verify=not base_url.startswith("http://"),
@@ -54,15 +68,19 @@ def make_http_client(
     )
 
 
-class _TokenForWriting(httpx.Auth):
-    """Reading is open to all: an expired token must not keep anybody from it, nor travel for nothing."""
+class _Token(httpx.Auth):
+    """Reading is open to most: an expired token must not keep anybody from it, nor travel for nothing."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str | FindToken) -> None:
         self._token = token
 
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        if request.method not in ("GET", "HEAD"):
-            request.headers["Authorization"] = f"Bearer {self._token}"
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        usual = "" if request.method in ("GET", "HEAD") else _KEPT
+        token = request.extensions.get(_SHOWN, usual)
+        if token == _KEPT:
+            token = self._token if isinstance(self._token, str) else await self._token()
+        if token:
+            request.headers["Authorization"] = f"Bearer {token}"
         yield request
 
 
@@ -72,6 +90,8 @@ class RegistryClient:
     def __init__(self, http: httpx.AsyncClient, name: str) -> None:
         self._http = http
         self._name = name
+        self._is_closed = False
+        """Whether the registry wants a token for reading too."""
 
     async def snapshot(self) -> Snapshot:
         return await self._get(routes.SNAPSHOT, Snapshot)
@@ -98,7 +118,7 @@ class RegistryClient:
         if offset:
             headers |= {"Range": f"bytes={offset}-", "If-Range": etag}
         with self._translated():
-            async with self._http.stream("GET", routes.download(name, version), headers=headers) as response:
+            async with self._reading(routes.download(name, version), headers=headers) as response:
                 await self._check(response)
                 yield Incoming(offset=_offset(response, offset), chunks=self._chunks(response))
 
@@ -119,11 +139,51 @@ class RegistryClient:
             timeout=httpx.Timeout(UPLOAD_IDLE_SECONDS, connect=CONNECT_SECONDS),
         )
 
-    async def _get(self, path: str, kind: type[T]) -> T:
-        return self._decode(await self._bytes(path, JSON_MAX_BYTES), kind)
+    async def get_own(self, path: str, kind: type[T], *, limit: int, token: str = "") -> T:
+        """What the holder of the token may see: of the kept one, unless another is given."""
+        return self._decode(await self._bytes(path, limit, token=token or _KEPT), kind)
 
-    async def _bytes(self, path: str, limit: int) -> bytes:
-        return await self._send("GET", path, limit=limit)
+    async def get(self, path: str, kind: type[T], *, limit: int) -> T:
+        return self._decode(await self._bytes(path, limit), kind)
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        kind: type[T],
+        *,
+        body: msgspec.Struct | None,
+        limit: int,
+        token: str | None = None,
+    ) -> T:
+        """Changes something. With the token that is kept, unless another, or none at all (""), is given."""
+        options: dict[str, Any] = {} if token is None else {"extensions": {_SHOWN: token}}
+        if body is not None:
+            options["content"] = _encoded(body)
+            options["headers"] = {"Content-Type": "application/json"}
+        return self._decode(await self._send(method, path, limit=limit, **options), kind)
+
+    async def _get(self, path: str, kind: type[T]) -> T:
+        return await self.get(path, kind, limit=JSON_MAX_BYTES)
+
+    async def _bytes(self, path: str, limit: int, token: str = "") -> bytes:
+        with self._translated():
+            async with self._reading(path, token=token) as response:
+                await self._check(response)
+                return await self._read(response, limit)
+
+    @asynccontextmanager
+    async def _reading(self, path: str, *, token: str = "", **options: Any) -> AsyncIterator[httpx.Response]:
+        """Without a token first, unless one is given or the registry is known to want one."""
+        token = token or (_KEPT if self._is_closed else "")
+        async with self._http.stream("GET", path, extensions={_SHOWN: token}, **options) as response:
+            is_refused = response.status_code == httpx.codes.UNAUTHORIZED and not token
+            if not is_refused or self._http.auth is None:
+                yield response
+                return
+        async with self._http.stream("GET", path, extensions={_SHOWN: _KEPT}, **options) as response:
+            self._is_closed = response.is_success
+            yield response
 
     async def _send(self, method: str, path: str, *, limit: int = JSON_MAX_BYTES, **options: Any) -> bytes:
         with self._translated():
@@ -138,6 +198,8 @@ class RegistryClient:
         body = await self._read(response, JSON_MAX_BYTES)
         if response.headers.get("content-type", "").startswith("application/problem+json"):
             raise error_from_problem(_cleaned(self._decode(body, Problem)))
+        if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            raise self._too_many(response.headers.get("retry-after", ""))
         raise self._unexpected(f"it answered {response.status_code} {response.reason_phrase}".strip())
 
     async def _read(self, response: httpx.Response, limit: int) -> bytes:
@@ -163,6 +225,14 @@ class RegistryClient:
             f"the registry `{self._name}` did not answer as a registry does",
             detail=detail,
             hint="check its address: donkeytui registry list",
+        )
+
+    def _too_many(self, retry_after: str) -> RateLimited:
+        """A proxy's refusal, which says nothing but how long to wait, if that."""
+        seconds = int(retry_after) if _SECONDS.match(retry_after) else 0
+        return RateLimited(
+            f"the registry `{self._name}` wants fewer requests",
+            hint=f"try again in {seconds} s" if 0 < seconds <= RETRY_AFTER_MAX_SECONDS else "try again later",
         )
 
     def _translated(self) -> "_Translated":
@@ -204,14 +274,25 @@ def _offset(response: httpx.Response, asked: int) -> int | None:
     return asked if first == asked and last == size_bytes - 1 else None
 
 
+def _encoded(body: msgspec.Struct) -> bytes:
+    try:
+        return msgspec.json.encode(body)
+    except UnicodeEncodeError as error:  # half a character, from a terminal or a pipe of another encoding
+        raise InvalidRequest(
+            "what you wrote has bytes that are no text", hint="write it in UTF-8"
+        ) from error
+
+
 def _cleaned(problem: Problem) -> Problem:
     """A server's sentences are foreign text too."""
+    seconds = problem.extra.get("retryAfter")
+    is_plausible = isinstance(seconds, int) and 0 < seconds <= RETRY_AFTER_MAX_SECONDS
     return msgspec.structs.replace(
         problem,
         code=clean(problem.code, 60),
         title=clean(problem.title, 300),
         detail=clean(problem.detail, 2000, multiline=True),
         hint=clean(problem.hint, 300),
-        # What programs act on is our own to say.
-        extra={},
+        # What programs act on is our own to say; when to come again is a number and no more.
+        extra={"retryAfter": seconds} if is_plausible else {},
     )

@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from donkeytui.catalogue import Catalogue
+from donkeytui.credentials import Credentials
 from donkeytui.problems import OfflineMissing
 from donkeytui.settings import Settings
 
@@ -48,6 +49,7 @@ class Session:
         """Seconds for measuring how long something took."""
         folder = settings.cache_dir / "catalogues" / _folder_name(settings.registry.url)
         self.catalogue = Catalogue(folder)
+        self.credentials = Credentials(settings.data_dir, settings.registry, settings.token)
         self._index_folder = folder / "search"
         self.package_cache: Path = settings.cache_dir / "packages"
         self.readme_cache: Path = folder / "readmes"
@@ -106,9 +108,14 @@ class Session:
             self._embedded = await self._stack.enter_async_context(embedded.running(folder, self.clock))
             http = make_http_client(embedded.BASE_URL, "", embedded.EmbeddedTransport(self._embedded.app))
         else:
-            http = make_http_client(registry.url, self.settings.token, self._transport)
+            http = make_http_client(registry.url, self._token, self._transport)
         await self._stack.enter_async_context(http)
         return RegistryClient(http, registry.name)
+
+    async def _token(self) -> str:
+        """For the client, when a request needs one; empty without."""
+        found = await self.in_thread(self.credentials.find)
+        return found.token if found is not None else ""
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ import logging
 import math
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -360,11 +361,15 @@ class _Child:
     def _reap(self) -> int:
         """Ends the process; returns the most memory it had, 0 when that was no more than at its start."""
         with self._lock:
-            # Does nothing to one that is ending: its status is set before its pipes are closed.
-            self._process.kill()
-            if sys.platform == "win32" or self._process.returncode is not None:
+            if sys.platform == "win32":
+                self._process.kill()
                 self._process.wait()
                 return 0
+            if self._process.returncode is not None:
+                return 0
+            # Does nothing to one that is ending: its status is set before its pipes are closed. Not by
+            # `Popen`, which asks for the status first, and with that loses what the memory was.
+            os.kill(self._process.pid, signal.SIGKILL)
             _, status, usage = os.wait4(self._process.pid, 0)
             self._process.returncode = os.waitstatus_to_exitcode(status)
         peak_bytes = usage.ru_maxrss if sys.platform == "darwin" else usage.ru_maxrss * 1024

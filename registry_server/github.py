@@ -8,10 +8,10 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from registry_server.contract.account_wire import DeviceStart
 from registry_server.contract.problems import InvalidRequest, LoginRefused, RegistryBusy, UpstreamFailed
@@ -41,7 +41,7 @@ class GitHubAddresses(Protocol):
 
 
 class Person(Struct, frozen=True):
-    id: int
+    id: Annotated[int, Meta(ge=1, le=2**53 - 1)]
     login: str
 
 
@@ -134,7 +134,9 @@ class GitHub:
 
     def _not_yet(self, handle: str, pending: _Pending, error: str) -> Polled:
         if error == "slow_down":
-            pending.interval += SLOWER_SECONDS
+            with self._lock:
+                pending.interval += SLOWER_SECONDS
+                pending.next_poll_at += SLOWER_SECONDS
         elif error != "authorization_pending":
             self._forget(handle)
             if error == "expired_token":
@@ -189,7 +191,7 @@ class GitHub:
                 data = _bounded(response.iter_bytes())
                 response.raise_for_status()
             return msgspec.json.decode(data, type=kind)
-        except (httpx.HTTPError, httpx.InvalidURL, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, msgspec.MsgspecError, UnicodeError) as error:
             raise UpstreamFailed(
                 "GitHub does not answer as expected",
                 detail=type(error).__name__,

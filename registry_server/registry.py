@@ -2,7 +2,7 @@
 
 import secrets
 import threading
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from registry_server.store.blobs import Blobs
 from registry_server.store.database import Database
 from registry_server.store.downloads import DownloadKey
 
+PAGE_CACHE_BYTES = 4 << 20
 Clock = Callable[[], datetime]
 
 
@@ -47,6 +48,36 @@ class DownloadCounter:
             self._counts += counts
 
 
+class PageCache:
+    """Pages of lists and searches as they were sent, as long as neither feed nor index move.
+
+    People ask the same things: the first page, and what everybody types. Bounded by bytes, oldest out first.
+    """
+
+    def __init__(self, limit_bytes: int = PAGE_CACHE_BYTES) -> None:
+        self._lock = threading.Lock()
+        self._limit = limit_bytes
+        self._moment: object = None
+        self._pages: OrderedDict[object, bytes] = OrderedDict()
+        self._size = 0
+
+    def get(self, moment: object, key: object) -> bytes | None:
+        with self._lock:
+            return self._pages.get(key) if self._moment == moment else None
+
+    def put(self, moment: object, key: object, page: bytes) -> None:
+        with self._lock:
+            if self._moment != moment:
+                self._moment, self._size = moment, 0
+                self._pages.clear()
+            if key not in self._pages and len(page) <= self._limit // 8:
+                self._pages[key] = page
+                self._size += len(page)
+            while self._size > self._limit:
+                _, dropped = self._pages.popitem(last=False)
+                self._size -= len(dropped)
+
+
 class Registry:
     """What an operation of the server may touch."""
 
@@ -71,6 +102,7 @@ class Registry:
         """Held while the index catches up with the feed."""
         self.snapshot_lock = threading.Lock()
         self.downloads = DownloadCounter()
+        self.pages = PageCache()
         self.clock = clock
         self.settings = settings
         self.examiner = examiner

@@ -190,9 +190,12 @@ def _another_part(download: Download, offset: int) -> UnexpectedResponse:
 
 
 def _too_large(download: Download, limit: int) -> PackageTooLarge:
+    is_cap = limit < download.size_bytes
+    size = f"{limit} bytes {'are allowed' if is_cap else 'were announced'}"
     return PackageTooLarge(
-        f"the package of `{download.name}` {download.version} is larger than announced",
-        detail=f"{limit} bytes were announced",
+        f"the package of `{download.name}` {download.version} is larger than"
+        f" {'is allowed' if is_cap else 'announced'}",
+        detail=size,
         hint="nothing was changed; tell the registry's operator",
     )
 

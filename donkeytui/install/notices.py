@@ -49,6 +49,12 @@ def _warning(code: str, text: str, hint: str = "") -> Notice:
 
 
 def _about_release(name: str, release: Release) -> Iterable[Notice]:
+    if release.quarantine:
+        yield _warning(
+            "quarantined",
+            f"`{name}` {release.version} stays, and is in quarantine: {release.quarantine}",
+            f"donkeytui update {name}, or donkeytui uninstall {name}",
+        )
     if release.yanked:
         reason = f": {release.yank_reason}" if release.yank_reason else ""
         yield _warning("yanked", f"`{name}` {release.version} was yanked{reason}", f"donkeytui update {name}")

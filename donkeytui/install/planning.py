@@ -22,6 +22,7 @@ from donkeytui.problems import FolderTaken, PluginEdited
 from donkeytui.project.config_ts import add_plugin_glob, glob_matches_root
 from donkeytui.project.lockfile import LockedPlugin, Lockfile, render_lockfile
 from donkeytui.project.snapshot import ProjectSnapshot
+from registry_server.contract.problems import Quarantined
 from registry_server.contract.wire import Release
 
 
@@ -30,12 +31,16 @@ def make_plan(
 ) -> InstallPlan:
     """The way from the snapshot to exactly `wanted`.
 
-    Raises `PluginEdited`, `FolderTaken` or `FileTaken` when files of the user would be lost and
-    nothing says that they may be; `InvalidPackage` for npm packages that are none.
+    Raises `Quarantined` for a release in quarantine whose files would be put in place, wherever they come
+    from; `PluginEdited`, `FolderTaken` or `FileTaken` when files of the user would be lost and nothing
+    says that they may be; `InvalidPackage` for npm packages that are none.
     """
     options = options or PlanOptions()
     steps = _steps(snapshot, wanted, _afresh(snapshot, options))
     touched = [step for step in steps if step.kind != "keep"]
+    for step in touched:
+        if step.after:
+            check_not_quarantined(step.name, wanted[step.name].release)
     if not options.is_forced:
         _check_edits(snapshot, touched, {merge.name for merge in options.merges})
     npm = plan_npm(
@@ -78,6 +83,16 @@ def make_plan(
         npm=npm.ranges,
         notices=(*options.notices, *notices_of(snapshot, wanted, touched, npm, options)),
     )
+
+
+def check_not_quarantined(name: str, release: Release) -> None:
+    """Raises `Quarantined`: no copy of a package makes up for what the registry's operator has found."""
+    if release.quarantine:
+        raise Quarantined(
+            f"`{name}` {release.version} is in quarantine, and nothing was installed",
+            detail=f"the registry's operator says: {release.quarantine}",
+            hint=f"donkeytui update {name} takes another release; donkeytui uninstall {name} goes without",
+        )
 
 
 def _afresh(snapshot: ProjectSnapshot, options: PlanOptions) -> frozenset[str]:

@@ -103,10 +103,11 @@ def read_plugin(name: str, version: str, data: bytes) -> ReadPackage:
     checked = check_package(entries, with_sources=False)
     manifest, definition = checked.manifest, checked.definition
     if manifest is None or manifest.name != name or manifest.version != version:
-        found = f"{manifest.name} {manifest.version}" if manifest else "something unreadable"
+        unreadable = checked.errors[0].text if checked.errors else "something unreadable"
+        found = f"{manifest.name} {manifest.version}" if manifest else unreadable
         raise ArchiveUnsafe(
             f"the package of `{name}` {version} is not what it should be",
-            detail=f"it contains {found}",
+            detail=f"it contains {found}" if manifest else found,
             hint="nothing was changed; tell the registry's operator",
         )
     if definition is None or checked.errors:

@@ -1,14 +1,15 @@
-"""What is installed against what the registry says of it now: withdrawn, deprecated, young, changed."""
+"""What is installed against what the registry says of it now: quarantined, withdrawn, deprecated, young."""
 
 from msgspec import Struct
 
 from donkeytui.events import Report, silent
 from donkeytui.operations.project import open_project
-from donkeytui.operations.releases import catalogued, hours_too_young
+from donkeytui.operations.releases import hours_too_young
 from donkeytui.operations.sync import refresh_if_stale
 from donkeytui.project.lockfile import LockedPlugin
 from donkeytui.session import Session
 from registry_server.contract.problems import Severity
+from registry_server.contract.wire import Release
 
 
 class AuditFinding(Struct, frozen=True, kw_only=True):
@@ -48,10 +49,16 @@ async def audit(session: Session, report: Report = silent) -> AuditReport:
     )
 
 
+def _is_usable(release: Release) -> bool:
+    return not (release.quarantine or release.yanked or release.deprecated)
+
+
 def _about_plugin(
     session: Session, name: str, locked: LockedPlugin, *, is_edited: bool, is_missing: bool
 ) -> list[AuditFinding]:
-    release = catalogued(session, name, locked.version)
+    document = session.catalogue.get(name)
+    releases = document.versions if document else ()
+    release = next((each for each in releases if each.version == locked.version), None)
     found: list[AuditFinding] = []
 
     def add(severity: Severity, code: str, text: str, hint: str = "") -> None:
@@ -67,6 +74,11 @@ def _about_plugin(
         if release.checksum != locked.integrity:
             text = "the registry has other bytes for it than the lockfile"
             add("error", "other-bytes", text, "find out which is right; a release never changes")
+        if release.quarantine:
+            # With nothing to move to there is only one way out.
+            verb = "update" if any(map(_is_usable, releases)) else "uninstall"
+            text = f"it is in quarantine, so nobody can install it: {release.quarantine}"
+            add("error", "quarantined", text, f"donkeytui {verb} {name}")
         if release.yanked:
             reason = f": {release.yank_reason}" if release.yank_reason else ""
             add("error", "yanked", f"it was withdrawn by its author{reason}", f"donkeytui update {name}")

@@ -23,11 +23,14 @@ class InstalledPlugin(Struct, frozen=True, kw_only=True):
     needed_by: tuple[str, ...]
     newest_in_range: str
     """Newest release the user's and all dependents' ranges allow, and that is old enough for the cool-down;
-    the version itself when there is none, and for what is pinned."""
+    the version itself when there is none, and for what is pinned. For one in quarantine the newest other
+    one, be it older."""
     newest: str
     """Latest release of the registry; empty when the catalogue does not know the plugin."""
     problems: tuple[str, ...]
-    """Of: missing, edited, yanked, deprecated, unknown."""
+    """Of: quarantined, missing, edited, yanked, deprecated, unknown."""
+    quarantine: str = ""
+    """Why the registry's operator took the installed release out of circulation."""
     needs: dict[str, str] = {}
     """Plugins it needs -> range."""
     is_pinned: bool = False
@@ -114,7 +117,9 @@ def _installed(
     locked = snapshot.lockfile.plugins[name]
     dependents = snapshot.lockfile.dependents(name)
     release = next((r for r in document.versions if r.version == locked.version), None) if document else None
+    quarantine = release.quarantine if release is not None else ""
     flags = {
+        "quarantined": bool(quarantine),
         "missing": is_missing,
         "edited": is_edited,
         "yanked": release is not None and release.yanked,
@@ -125,7 +130,8 @@ def _installed(
     usable = [
         parse_version(each.version)
         for each in releases
-        if not (each.yanked or each.deprecated) and hours_too_young(session, name, each) <= 0
+        if not (each.yanked or each.deprecated or each.quarantine)
+        and hours_too_young(session, name, each) <= 0
     ]
     ranges = [snapshot.lockfile.plugins[other].dependencies[name] for other in dependents]
     return InstalledPlugin(
@@ -133,22 +139,26 @@ def _installed(
         version=locked.version,
         range=locked.range,
         needed_by=tuple(dependents),
-        newest_in_range=_newest_in(locked, ranges, usable),
+        newest_in_range=_newest_in(locked, ranges, usable, is_to_go=bool(quarantine)),
         newest=document.latest_version if document else "",
         problems=tuple(flag for flag, is_set in flags.items() if is_set),
+        quarantine=quarantine,
         needs=locked.dependencies,
         is_pinned=locked.pinned,
     )
 
 
-def _newest_in(locked: LockedPlugin, ranges: Collection[str], usable: Collection[Version]) -> str:
+def _newest_in(
+    locked: LockedPlugin, ranges: Collection[str], usable: Collection[Version], *, is_to_go: bool
+) -> str:
+    """`is_to_go`: an older release is better than the installed one too."""
     if locked.pinned:
         return locked.version
     wanted = [parse_range(text) for text in (*([locked.range] if locked.range else []), *ranges)]
     fitting = [version for version in usable if all(range_.allows(version) for range_ in wanted)]
     best = max_satisfying(fitting, wanted[0]) if wanted else None
-    is_newer = best is not None and best > parse_version(locked.version)
-    return best.text if best and is_newer else locked.version
+    is_better = best is not None and (is_to_go or best > parse_version(locked.version))
+    return best.text if best and is_better else locked.version
 
 
 def _grow(

@@ -1,4 +1,7 @@
-"""What could be newer: what an update would really give, the newest there is, and what is in the way."""
+"""What could be newer: what an update would really give, the newest there is, and what is in the way.
+
+What is in quarantine is told too, however new it is: there another release is better, be it older.
+"""
 
 from typing import Literal
 
@@ -6,7 +9,7 @@ from msgspec import Struct, structs
 
 from donkeytui.events import Report, silent
 from donkeytui.operations.project import open_project
-from donkeytui.operations.releases import catalogued, hours_too_young
+from donkeytui.operations.releases import catalogued, hours_too_young, quarantined
 from donkeytui.operations.resolving import Question, resolve
 from donkeytui.operations.sync import refresh_if_stale
 from donkeytui.problems import ResolutionFailed
@@ -28,11 +31,14 @@ class Outdated(Struct, frozen=True, kw_only=True):
     wanted: str
     """What `donkeytui update` would give."""
     newest: str
-    """The newest release there is, but for prereleases, yanked and deprecated ones."""
+    """The newest release there is, but for prereleases, yanked, deprecated and quarantined ones; the
+    installed one when there is no other."""
     blocked_by: Blocker
     """Why `wanted` is not `newest`."""
     why: tuple[str, ...] = ()
     """For a conflict: its sentences."""
+    quarantine: str = ""
+    """Why the registry's operator took the installed release out of circulation; empty for most."""
 
 
 class OutdatedReport(Struct, frozen=True, kw_only=True):
@@ -40,7 +46,7 @@ class OutdatedReport(Struct, frozen=True, kw_only=True):
     checked: int
     """How many plugins are installed."""
     plugins: tuple[Outdated, ...]
-    """Only those that are not at their newest."""
+    """Only those that are not at their newest, or in quarantine."""
 
 
 async def outdated(session: Session, report: Report = silent) -> OutdatedReport:
@@ -49,25 +55,41 @@ async def outdated(session: Session, report: Report = silent) -> OutdatedReport:
     await refresh_if_stale(session, report)
     lockfile = snapshot.lockfile
     newest = _newest(session, lockfile)
-    behind = [name for name, version in newest.items() if version != lockfile.plugins[name].version]
+    withdrawn = quarantined(session, lockfile)
+    behind = [
+        name
+        for name, version in newest.items()
+        if version != lockfile.plugins[name].version or name in withdrawn
+    ]
     pins = await _updated(session, snapshot, report) if behind else {}
     return OutdatedReport(
         root=str(snapshot.root),
         checked=len(lockfile.plugins),
         plugins=tuple(
-            [await _outdated(session, snapshot, name, pins.get(name, ""), newest[name]) for name in behind]
+            [
+                structs.replace(
+                    await _outdated(session, snapshot, name, pins.get(name, ""), newest[name]),
+                    quarantine=withdrawn.get(name, ""),
+                )
+                for name in behind
+            ]
         ),
     )
 
 
 def _newest(session: Session, lockfile: Lockfile) -> dict[str, str]:
-    """The newest usable release of each plugin that is newer than the installed one, or the installed."""
+    """The newest usable release of each plugin that is newer than the installed one, or the installed.
+
+    In place of an installed one in quarantine, the newest that is in none.
+    """
     found: dict[str, str] = {}
     documents = session.catalogue.get_many(list(lockfile.plugins)) if lockfile.plugins else {}
     for name, document in documents.items():
         here, there = lockfile.plugins[name].version, document.latest_version
+        states = {release.version: bool(release.quarantine) for release in document.versions}
         is_newer = bool(there) and parse_version(here) < parse_version(there)
-        found[name] = there if is_newer else here
+        is_better = is_newer or (states.get(here, False) and not states.get(there, True))
+        found[name] = there if is_better else here
     return found
 
 

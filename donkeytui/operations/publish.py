@@ -1,168 +1,172 @@
-"""The author's side: read a plugin's folder, check it, pack it, publish it."""
+"""Publish a prepared package, or ask what the registry would say of it."""
 
+import contextlib
 from pathlib import Path
+from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from donkeytui.authoring.suggestion import Suggestion
 from donkeytui.events import Notice, Report, StageFinished, StageStarted, silent
+from donkeytui.operations.mend import replace_file
+from donkeytui.operations.plugin_source import (
+    PluginSource,
+    PreparedPackage,
+    open_source,
+    prepare_package,
+    with_version,
+)
+from donkeytui.operations.suggest import bumped_version, published_integrity, suggest
 from donkeytui.operations.sync import sync
+from donkeytui.operations.tool_checks import ToolRun
 from donkeytui.problems import SourceUnreadable
 from donkeytui.session import Session
-from registry_server.contract.archive import ENTRIES_MAX, UNPACKED_MAX_BYTES, Entries, Entry, pack
-from registry_server.contract.integrity import integrity_of
-from registry_server.contract.problems import Finding, InvalidPackage, ProblemError
-from registry_server.contract.validation import ENTRY_POINT, check_package
-from registry_server.contract.wire import CheckReport, PublishReceipt
+from registry_server.contract.manifest import MANIFEST_PATH
+from registry_server.contract.problems import Finding, ProblemError, VersionExists
+from registry_server.contract.wire import PublishReceipt
 
-_LEFT_OUT = frozenset(("node_modules", "coverage", "Thumbs.db"))
+Bump = Literal["major", "minor", "patch", "auto"]
 
 
-class SourceCheck(Struct, frozen=True, kw_only=True):
-    """A plugin's folder, judged."""
+class PublishReport(Struct, frozen=True, kw_only=True):
+    """A release, made or only tried."""
 
-    folder: str
-    name: str
-    """Empty when package.json does not say."""
-    version: str
-    files: tuple[tuple[str, int], ...]
-    """What goes into the package: path and size in bytes."""
-    findings: tuple[Finding, ...]
-
-    @property
-    def errors(self) -> tuple[Finding, ...]:
-        return tuple(finding for finding in self.findings if finding.severity == "error")
-
-
-class PreparedPackage(Struct, frozen=True, kw_only=True):
+    state: Literal["published", "present", "would-publish", "would-be-refused"]
+    """`present`: these very bytes were published before."""
     name: str
     version: str
-    archive: bytes
     integrity: str
-    check: SourceCheck
+    size_bytes: int
+    """Of the package."""
+    url: str
+    """Of the plugin in the registry; empty for a try."""
+    files: tuple[tuple[str, int], ...]
+    findings: tuple[Finding, ...]
+    """The registry's, and those of the author's side that it does not make."""
+    suggestion: Suggestion | None = None
+    receipt: PublishReceipt | None = None
+    tools: tuple[ToolRun, ...] = ()
 
 
-def validate(folder: Path) -> SourceCheck:
-    """Everything that can be said of a folder without a registry. Raises `SourceUnreadable`."""
-    entries = read_source(folder)
-    return _judge(folder, entries)
+async def prepare_release(
+    session: Session, folder: Path, bump: Bump | None = None, report: Report = silent
+) -> PreparedPackage:
+    """The package of a folder, its version raised in memory as `bump` asks for.
 
-
-def prepare_package(folder: Path) -> PreparedPackage:
-    """The checked package of a folder, ready to publish.
-
-    Raises `InvalidPackage` with all findings, or `SourceUnreadable`.
+    Raises what reading and preparing raise.
     """
-    entries = read_source(folder)
-    check = _judge(folder, entries)
-    if check.errors:
-        count = len(check.errors)
-        raise InvalidPackage(
-            f"{folder.name} breaks {count} rule{'s' if count != 1 else ''} for plugins",
-            detail=_first_lines(check.errors),
-            hint=f"donkeytui validate {folder}",
-            findings=check.findings,
-        )
-    archive = pack(entries, name=check.name, version=check.version)
-    return PreparedPackage(
-        name=check.name,
-        version=check.version,
-        archive=archive,
-        integrity=integrity_of(archive),
-        check=check,
-    )
+    source = await session.in_thread(open_source, folder)
+    if bump is None or source.errors:
+        return await session.in_thread(prepare_package, source)
+    level = None if bump == "auto" else bump
+    if level is None:
+        with contextlib.suppress(ProblemError):
+            await sync(session, report)
+    version = await bumped_version(session, source, level)
+    package = await session.in_thread(prepare_package, with_version(source, version))
+    return structs.replace(package, raised_from=source.version if version != source.version else "")
 
 
-async def publish(session: Session, package: PreparedPackage, report: Report = silent) -> PublishReceipt:
-    """Sends the package, then brings the catalogue up to date, so that it is found at once."""
+async def publish(session: Session, package: PreparedPackage, report: Report = silent) -> PublishReport:
+    """Sends the package, then brings the catalogue up to date, so that it is found at once.
+
+    Raises what the registry refuses it with; `VersionExists` says which version would be next, and why.
+    """
     client = await session.client()
+    if package.raised_from:
+        await session.in_thread(_write_version, package.source)
+        text = f"package.json: version {package.raised_from} is {package.version} now"
+        report(Notice(severity="note", code="version-raised", text=text))
     report(StageStarted(stage="upload", total=len(package.archive), unit="bytes"))
-    receipt = await client.publish(package.archive, package.name, package.version)
-    report(StageFinished(stage="upload"))
+    try:
+        receipt = await client.publish(package.archive, package.name, package.version)
+    except VersionExists as error:
+        raise await _with_suggestion(session, package.source, error) from error
+    finally:
+        report(StageFinished(stage="upload"))
     try:
         await sync(session, report)
     except ProblemError as error:
         text = f"published, but the catalogue here could not follow: {error.problem.title}"
         report(Notice(severity="warning", code=error.code, text=text, hint="donkeytui sync"))
-    return receipt
-
-
-async def check_publish(session: Session, package: PreparedPackage) -> CheckReport:
-    """What the registry would say, without publishing."""
-    client = await session.client()
-    return await client.check_publish(package.archive, package.name, package.version)
-
-
-def read_source(folder: Path) -> Entries:
-    """The files of a plugin's folder. Hidden files, node_modules and coverage are left out.
-
-    Raises `SourceUnreadable` for a folder that is none, has links in it, or is far too large.
-    """
-    if not folder.is_dir():
-        raise SourceUnreadable(
-            f"{folder} is not a folder", hint="name the plugin's folder: donkeytui publish ./plugins/x"
-        )
-    if not (folder / ENTRY_POINT).is_file() and not (folder / "package.json").is_file():
-        raise SourceUnreadable(
-            f"{folder} is not a plugin's folder",
-            detail=f"it has neither {ENTRY_POINT} nor package.json",
-            hint="name the plugin's folder: donkeytui publish ./plugins/x",
-        )
-    entries: dict[str, Entry] = {}
-    size = 0
-    try:
-        for file in _files(folder):
-            size += file.stat().st_size
-            if size > UNPACKED_MAX_BYTES or len(entries) >= ENTRIES_MAX:
-                raise SourceUnreadable(
-                    f"{folder} is too large for a plugin",
-                    detail=f"more than {UNPACKED_MAX_BYTES >> 20} MiB or {ENTRIES_MAX} files",
-                    hint="move out what the plugin does not need at run time",
-                )
-            is_executable = bool(file.stat().st_mode & 0o100)
-            entry = Entry(data=file.read_bytes(), is_executable=is_executable)
-            entries[file.relative_to(folder).as_posix()] = entry
-    except OSError as error:
-        raise SourceUnreadable(
-            f"{folder} cannot be read", detail=f"{error.strerror}: {error.filename}"
-        ) from error
-    return dict(sorted(entries.items()))
-
-
-def _files(folder: Path) -> list[Path]:
-    found: list[Path] = []
-    waiting = [folder]
-    while waiting:
-        for item in sorted(waiting.pop().iterdir()):
-            if item.name.startswith(".") or item.name in _LEFT_OUT:
-                continue
-            if item.is_symlink():
-                raise SourceUnreadable(
-                    f"{item} is a link", detail="a package has files only", hint="copy the file"
-                )
-            if item.is_dir():
-                waiting.append(item)
-            elif item.is_file():
-                found.append(item)
-    return found
-
-
-def _judge(folder: Path, entries: Entries) -> SourceCheck:
-    checked = check_package(entries)
-    findings = list(checked.findings)
-    manifest = checked.manifest
-    return SourceCheck(
-        folder=str(folder),
-        name=manifest.name if manifest else "",
-        version=manifest.version if manifest else "",
-        files=tuple((path, len(entry.data)) for path, entry in entries.items()),
-        findings=tuple(findings),
+    return PublishReport(
+        state="published" if receipt.created else "present",
+        name=package.name,
+        version=receipt.version,
+        integrity=receipt.integrity,
+        size_bytes=receipt.size,
+        url=_address(session, receipt.url),
+        files=package.source.files,
+        findings=_all_findings(package, receipt.findings),
+        receipt=receipt,
     )
 
 
-def _first_lines(errors: tuple[Finding, ...]) -> str:
-    lines = [
-        f"{finding.path}:{finding.line} {finding.text}" if finding.line else finding.text
-        for finding in errors
-    ]
-    more = [f"and {len(lines) - 5} more"] if len(lines) > 5 else []
-    return "\n".join([*lines[:5], *more])
+async def check_publish(session: Session, package: PreparedPackage, *, is_suggesting: bool) -> PublishReport:
+    """What the registry would say, without publishing."""
+    client = await session.client()
+    answer = await client.check_publish(package.archive, package.name, package.version)
+    known = published_integrity(session, package.name, package.version)
+    findings = _all_findings(package, answer.findings)
+    suggestion = await suggest(session, package.source) if is_suggesting or known else None
+    if known and known != package.integrity:
+        findings = (_exists(package, suggestion), *findings)
+    is_fine = answer.success and known in ("", package.integrity)
+    state: Literal["present", "would-publish"] = "present" if known else "would-publish"
+    return PublishReport(
+        state=state if is_fine else "would-be-refused",
+        name=package.name,
+        version=package.version,
+        integrity=package.integrity,
+        size_bytes=len(package.archive),
+        url="",
+        files=package.source.files,
+        findings=findings,
+        suggestion=suggestion,
+    )
+
+
+def _all_findings(package: PreparedPackage, told: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """The registry's, then our own it does not have: of ignore files, which it never sees."""
+    return (*told, *(finding for finding in package.source.findings if finding not in told))
+
+
+def _write_version(source: PluginSource) -> None:
+    """Puts the package.json of `source` into its folder. Raises `SourceUnreadable`."""
+    place: Path = source.folder / MANIFEST_PATH
+    try:
+        replace_file(place, source.entries[MANIFEST_PATH].data)
+    except OSError as error:
+        raise SourceUnreadable(f"{place} cannot be written", detail=str(error.strerror)) from error
+
+
+def _exists(package: PreparedPackage, suggestion: Suggestion | None) -> Finding:
+    following = f"; {suggestion.version} would be next" if suggestion else ""
+    return Finding(
+        severity="error",
+        code="version-exists",
+        path=MANIFEST_PATH,
+        text=f"{package.version} is published with other contents{following}",
+        hint="donkeytui publish --bump auto raises it",
+    )
+
+
+async def _with_suggestion(session: Session, source: PluginSource, error: VersionExists) -> VersionExists:
+    """The problem with the version that would be next; as it is when that cannot be told."""
+    with contextlib.suppress(ProblemError):
+        await sync(session, silent)
+    suggestion = await suggest(session, source)
+    if suggestion is None:
+        return error
+    because = f"next is {suggestion.version}: {'; '.join(suggestion.reasons[:3])}"
+    return VersionExists(
+        error.problem.title,
+        detail=f"{error.problem.detail}\n{because}",
+        hint="donkeytui publish --bump auto",
+        extra={"version": suggestion.version, "level": suggestion.level, "reasons": list(suggestion.reasons)},
+    )
+
+
+def _address(session: Session, path: str) -> str:
+    registry = session.settings.registry
+    return f"embedded:{path}" if registry.is_embedded else registry.url + path

@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from donkeytui.events import Report, silent
 from donkeytui.operations.project import check_installed, open_project
+from donkeytui.operations.releases import catalogued
 from donkeytui.project.lockfile import Lockfile
 from donkeytui.session import Session
 
@@ -28,6 +29,8 @@ class WhyReport(Struct, frozen=True, kw_only=True):
     is_cut: bool
     """There are more chains than these."""
     is_pinned: bool
+    quarantine: str = ""
+    """Why the registry's operator took the installed release out of circulation; empty for most."""
 
 
 async def why(session: Session, name: str, report: Report = silent) -> WhyReport:
@@ -36,12 +39,14 @@ async def why(session: Session, name: str, report: Report = silent) -> WhyReport
     check_installed(lockfile, (name,))
     locked = lockfile.plugins[name]
     chains, is_complete = _chains(lockfile, name)
+    release = catalogued(session, name, locked.version)
     return WhyReport(
         name=name,
         version=locked.version,
         chains=chains[:CHAINS_MAX],
         is_cut=not is_complete or len(chains) > CHAINS_MAX,
         is_pinned=locked.pinned,
+        quarantine=release.quarantine if release is not None else "",
     )
 
 

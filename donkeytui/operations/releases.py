@@ -1,4 +1,10 @@
-"""Releases as catalogue and lockfile know them together: what is locked stays known for its lockfile."""
+"""Releases as catalogue and lockfile know them together: what is locked stays known for its lockfile.
+
+A locked release that the registry no longer has, and one in quarantine, stay in the project they are
+in, and each command says so: a plan for something else does not stumble over them. They differ in
+what can be put in place. What is gone may still be in the cache, and its bytes are good; what is in
+quarantine is not put anywhere, though every byte be at hand.
+"""
 
 from datetime import timedelta
 
@@ -38,6 +44,25 @@ def catalogued(session: Session, name: str, version: str) -> Release | None:
     document = session.catalogue.get(name)
     releases = document.versions if document else ()
     return next((release for release in releases if release.version == version), None)
+
+
+def quarantined(session: Session, lockfile: Lockfile) -> dict[str, str]:
+    """Plugin -> the operator's reason, of locked releases that the catalogue knows to be in quarantine."""
+    found: dict[str, str] = {}
+    for name, locked in lockfile.plugins.items():
+        release = catalogued(session, name, locked.version)
+        if release is not None and release.quarantine:
+            found[name] = release.quarantine
+    return found
+
+
+def check_obtainable(session: Session, name: str, version: str) -> None:
+    """Raises `Quarantined` for what nobody may put in place, wherever its bytes are."""
+    from donkeytui.install.planning import check_not_quarantined
+
+    release = catalogued(session, name, version)
+    if release is not None:
+        check_not_quarantined(name, release)
 
 
 def hours_too_young(session: Session, name: str, release: Release) -> float:

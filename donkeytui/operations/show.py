@@ -40,12 +40,14 @@ def unknown_plugin(session: Session, name: str) -> PluginNotFound:
 def choose_release(document: PluginDocument, wanted: Requirement) -> Release:
     """The release to show: the latest, or the highest in the range asked for.
 
-    Raises `VersionNotFound` when none fits.
+    One in quarantine only where no other is in the range. Raises `VersionNotFound` when none fits.
     """
     if wanted.range.is_any:
         version = document.latest_version
     else:
-        best = max_satisfying([parse_version(release.version) for release in document.versions], wanted.range)
+        obtainable = [parse_version(each.version) for each in document.versions if not each.quarantine]
+        everything = [parse_version(each.version) for each in document.versions]
+        best = max_satisfying(obtainable, wanted.range) or max_satisfying(everything, wanted.range)
         if best is None:
             newest = ", ".join(release.version for release in document.versions[:5])
             raise VersionNotFound(

@@ -12,11 +12,20 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from registry_server.contract.bindings import LINKS_MAX, Binding, Bindings, Step, is_function, walk_steps
+from registry_server.contract.bindings import LINKS_MAX, Binding, Bindings, is_function
 from registry_server.contract.definition import Definition
 from registry_server.contract.names import camel_name
 from registry_server.contract.problems import InvalidPackage
-from registry_server.contract.typescript import WRAPPERS, Node, Source, members, parse, static_text, unwrap
+from registry_server.contract.typescript import (
+    WRAPPERS,
+    Node,
+    Source,
+    Step,
+    members,
+    parse,
+    static_text,
+    unwrap,
+)
 
 FRAMEWORK = "@donkeylabs/server"
 ALL_OF_IT = "*"
@@ -134,7 +143,7 @@ class ServerEntry:
         self._modules = {found.local: found.origin.module for found in self.imports if found.local}
         makers: list[Step] = []
         mentions: list[Step] = []
-        for step in walk_steps(source.root):
+        for step in source.steps:
             self._sort(step, makers, mentions)
         if not makers:
             raise NotUnderstoodError(f"nothing in it makes a server of `{FRAMEWORK}`")

@@ -5,7 +5,17 @@ from typing import Literal
 from msgspec import Struct
 
 Cause = Literal[
-    "asked", "requires", "yanked", "deprecated", "held", "young", "framework", "bun", "node", "derived"
+    "asked",
+    "requires",
+    "quarantined",
+    "yanked",
+    "deprecated",
+    "held",
+    "young",
+    "framework",
+    "bun",
+    "node",
+    "derived",
 ]
 
 
@@ -21,7 +31,7 @@ class Clause(Struct, frozen=True, kw_only=True, eq=False):
     range_text: str = ""
     """The range asked for, in the words of who asks."""
     source: str = ""
-    """Where the wish stands, or what the project has that does not fit."""
+    """Where the wish stands, what the project has that does not fit, or the operator's reason."""
     parents: tuple["Clause", ...] = ()
     """For a derived clause: those it was resolved from."""
 

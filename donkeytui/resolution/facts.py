@@ -136,8 +136,13 @@ def _question(facts: list[Fact], request: Request) -> Request:
 
 def _world(facts: list[Fact], universe: Universe) -> Universe:
     """The plugins as far as the facts say it."""
-    told = {(fact.cause, fact.asker or fact.target, fact.target, fact.range_text) for fact in facts}
+    told = {(fact.cause, fact.asker or fact.target, fact.target, _distinction(fact)) for fact in facts}
     return Universe.of(_told_part(universe.plugin_or_stand_in(name), told) for name in _names(facts))
+
+
+def _distinction(fact: Fact) -> str:
+    """What tells facts of one cause about one plugin apart."""
+    return fact.source if fact.cause == "quarantined" else fact.range_text
 
 
 def _names(facts: list[Fact]) -> list[str]:
@@ -163,6 +168,7 @@ def _told_part(plugin: Plugin, told: set[tuple[Cause, str, str, str]]) -> Plugin
             node=range_if_told("node", one.node),
             is_yanked=one.is_yanked and ("yanked", name, name, "") in told,
             is_deprecated=one.is_deprecated and ("deprecated", name, name, "") in told,
+            quarantine=one.quarantine if ("quarantined", name, name, one.quarantine) in told else "",
         )
 
     return Plugin(name, tuple(part(one) for one in plugin.candidates), is_known=plugin.is_known)

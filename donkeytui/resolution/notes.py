@@ -101,6 +101,8 @@ def _kind(clause: Clause) -> NoteKind | None:
 
 def _detail(clause: Clause, release: Candidate, request: Request) -> str:
     match clause.cause:
+        case "quarantined":
+            return f"is in quarantine ({clause.source})"
         case "yanked":
             return "was withdrawn by its author"
         case "deprecated":

@@ -1,4 +1,11 @@
-"""What a request says about the releases of a plugin: which may not be chosen and why, which first."""
+"""What a request says about the releases of a plugin: which may not be chosen and why, which first.
+
+A release in quarantine is chosen by nobody, whoever names it: not the user, not the lockfile. What the
+lockfile has and nobody asked to move is not chosen but there, though: it may stay where it is, as a
+yanked one may. Otherwise a quarantine would stop everything else in a project, the way out of it
+included. An update of everything leaves it for whatever else fits, and one that names it must; that
+its files are put anywhere anew is what plans refuse.
+"""
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -56,6 +63,8 @@ class Rules:
         if held is not None:
             mask = plugin.full & ~NOT_INSTALLED & ~plugin.bit(held)
             yield from _forbid(name, mask, "held", source=held)
+        if plugin.quarantined:
+            yield from _quarantined(plugin, plugin.quarantined & ~self._staying(plugin))
         if plugin.yanked:
             yield from _forbid(name, plugin.yanked & ~locked, "yanked")
         if plugin.deprecated:
@@ -67,6 +76,11 @@ class Rules:
             yield from _forbid(name, self.young(plugin), "young")
         if name in self.floors:
             yield from _forbid(name, plugin.full & ~NOT_INSTALLED & ~self.floors[name], "derived")
+
+    def _staying(self, plugin: Plugin) -> int:
+        """The locked release, unless the request is that just this plugin moves."""
+        is_to_move = self.request.mode == "keep" and plugin.name in self.request.free
+        return 0 if is_to_move else plugin.bit(self.locked.get(plugin.name, ""))
 
     def young(self, plugin: Plugin) -> int:
         """Releases the cool-down is about."""
@@ -84,7 +98,7 @@ class Rules:
         """Releases by how welcome they are: all of a set before any of the next."""
         pinned = plugin.bit(self.pins.get(plugin.name, ""))
         mature = plugin.full & ~self.young(plugin)
-        good = plugin.full & ~NOT_INSTALLED & ~plugin.yanked & ~plugin.deprecated
+        good = plugin.full & ~NOT_INSTALLED & ~plugin.yanked & ~plugin.deprecated & ~plugin.quarantined
         is_loose = plugin.name in self.request.with_prereleases
         stable = good if is_loose else good & ~plugin.prereleases
         return (pinned, stable & mature, good & mature, stable, good, plugin.full & ~NOT_INSTALLED)
@@ -117,6 +131,16 @@ def _misfits(plugin: Plugin, environment: Environment) -> Iterator[Clause]:
                 by_range[wanted.text] = by_range.get(wanted.text, 0) | 2 << place
         for text, mask in by_range.items():
             yield from _forbid(plugin.name, mask, engine, range_text=text, source=present.text)
+
+
+def _quarantined(plugin: Plugin, mask: int) -> Iterator[Clause]:
+    """One clause for each of the operator's reasons."""
+    reasons = dict.fromkeys(
+        one.quarantine for at, one in enumerate(plugin.candidates) if mask >> (at + 1) & 1
+    )
+    for reason in reasons:
+        meant = plugin.mask_where(lambda one, reason=reason: one.quarantine == reason)  # type: ignore[misc]
+        yield from _forbid(plugin.name, mask & meant, "quarantined", source=reason)
 
 
 def _forbid(

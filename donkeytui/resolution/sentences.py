@@ -116,7 +116,7 @@ class Teller:
         early = plugin.prereleases_of(parse_range(fact.range_text))
         if early:
             return f", which exists only as a prerelease: {span(plugin, early)}"
-        usable = plugin.full & ~1 & ~plugin.yanked
+        usable = plugin.full & ~1 & ~plugin.yanked & ~plugin.quarantined
         stable = usable & ~plugin.prereleases or usable
         newest = f"the newest is {plugin.chosen(stable).version.text}" if stable else "it has none"
         return f", but no release is in that range ({newest})"
@@ -125,11 +125,13 @@ class Teller:
         plugin = self._plugin(fact.target)
         mask = 0
         for clause in Rules(self._request).exclusions(plugin):
-            if (clause.cause, clause.range_text) == (fact.cause, fact.range_text):
+            if (clause.cause, clause.range_text, clause.source) == (fact.cause, fact.range_text, fact.source):
                 mask |= clause.terms[fact.target]
         name = f"`{fact.target}` {self._span(plugin, mask)}"
         is_one = self._mattering(plugin, mask).bit_count() == 1
         match fact.cause:
+            case "quarantined":
+                return f"{name} {'is' if is_one else 'are'} in quarantine: {fact.source}"
             case "yanked":
                 return f"{name} {'was' if is_one else 'were'} withdrawn by the author (yanked)"
             case "deprecated":

@@ -23,6 +23,7 @@ from registry_server.contract.versions import Version, parse_version
 from registry_server.contract.wire import PluginDocument, Release
 
 NOT_INSTALLED = 1
+REASON_SHOWN_MAX = 240
 
 
 class Candidate(Struct, frozen=True, kw_only=True):
@@ -35,6 +36,8 @@ class Candidate(Struct, frozen=True, kw_only=True):
     node: Range | None
     is_yanked: bool
     is_deprecated: bool
+    quarantine: str
+    """Why the registry's operator took it out of circulation, on one line; empty for most."""
     published: datetime
     """When the registry took it in."""
 
@@ -51,6 +54,7 @@ class Plugin:
         self.bits = {candidate.version.text: 2 << i for i, candidate in enumerate(candidates)}
         self.yanked = self.mask_where(lambda candidate: candidate.is_yanked)
         self.deprecated = self.mask_where(lambda candidate: candidate.is_deprecated)
+        self.quarantined = self.mask_where(lambda candidate: bool(candidate.quarantine))
         self.prereleases = self.mask_where(lambda candidate: candidate.version.is_prerelease)
         self.published_last = max((candidate.published for candidate in candidates), default=None)
         self.is_bound = any(one.framework or one.bun or one.node for one in candidates)
@@ -228,10 +232,17 @@ def _candidate(release: Release, read: _Read) -> Candidate | None:
             node=_range(release.engine.node),
             is_yanked=release.yanked,
             is_deprecated=release.deprecated,
+            quarantine=_on_one_line(release.quarantine),
             published=release.created_at,
         )
     except ProblemError:
         return None
+
+
+def _on_one_line(reason: str) -> str:
+    """Never empty for a reason that is there, were it only spaces."""
+    text = " ".join(reason.split()) or (reason and "no reason is given")
+    return text if len(text) <= REASON_SHOWN_MAX else f"{text[: REASON_SHOWN_MAX - 1]}…"
 
 
 def _range(text: str | None) -> Range | None:

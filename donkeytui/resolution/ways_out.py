@@ -216,6 +216,7 @@ def _special_releases(request: Request, plugin: Plugin, conflict: Conflict) -> I
         yield _Attempt(kind="younger", name=name, request=exempt)
     wish = next((wish for wish in conflict.core if wish.name == name), None)
     early = plugin.prereleases if wish is None else plugin.prereleases_of(wish.range)
+    early &= ~plugin.quarantined
     if early:
         version = plugin.chosen(early).version.text
         loose = structs.replace(
@@ -226,7 +227,7 @@ def _special_releases(request: Request, plugin: Plugin, conflict: Conflict) -> I
         asked = loose if wish is None else _with_wish(request, wish, f"^{version}")
         yield _Attempt(kind="prerelease", name=name, request=asked)
     within = plugin.full if wish is None else plugin.mask(wish.range)
-    deprecated = plugin.deprecated & ~plugin.yanked & within
+    deprecated = plugin.deprecated & ~plugin.yanked & ~plugin.quarantined & within
     if deprecated:
         version = plugin.chosen(deprecated).version.text
         yield _Attempt(

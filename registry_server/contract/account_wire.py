@@ -5,8 +5,15 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from registry_server.contract.routes import LABEL_MAX, PASSWORD_MAX, PASSWORD_MIN, TOKEN_DAYS_MAX
-from registry_server.contract.wire import Note, Wire
+from registry_server.contract.routes import (
+    LABEL_MAX,
+    NAME_PATTERN_MAX,
+    NOTE_MAX,
+    PASSWORD_MAX,
+    PASSWORD_MIN,
+    TOKEN_DAYS_MAX,
+)
+from registry_server.contract.wire import COUNT_MAX, READABLE, Wire
 
 Scope = Literal["publish-new", "publish", "yank", "rate", "account", "admin"]
 SCOPES: tuple[Scope, ...] = ("publish-new", "publish", "yank", "rate", "account", "admin")
@@ -14,7 +21,10 @@ SCOPES: tuple[Scope, ...] = ("publish-new", "publish", "yank", "rate", "account"
 
 Days = Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": TOKEN_DAYS_MAX})]
 Password = Annotated[str, Meta(extra_json_schema={"minLength": PASSWORD_MIN, "maxLength": PASSWORD_MAX})]
-TokenLabel = Annotated[str, Meta(extra_json_schema={"maxLength": LABEL_MAX})]
+TokenLabel = Annotated[str, Meta(extra_json_schema={"maxLength": LABEL_MAX, "pattern": READABLE})]
+NamePattern = Annotated[
+    str, Meta(extra_json_schema={"minLength": 1, "maxLength": NAME_PATTERN_MAX, "pattern": READABLE})
+]
 
 
 class LoginMethods(Wire, frozen=True, kw_only=True, omit_defaults=False):
@@ -47,7 +57,7 @@ class TokenRequest(Wire, frozen=True, kw_only=True):
     label: TokenLabel = ""
     scopes: tuple[Scope, ...] = ("publish",)
     """None at all: a token that only reads."""
-    pattern: str = "*"
+    pattern: NamePattern = "*"
     """Names of plugins it is good for; `*` stands for any run of characters."""
     days: Days | None = None
 
@@ -142,7 +152,7 @@ class Flags(Wire, frozen=True, kw_only=True):
 
 
 class QuarantineRequest(Wire, frozen=True, kw_only=True):
-    reason: Note
+    reason: Annotated[str, Meta(extra_json_schema={"maxLength": NOTE_MAX, "pattern": "\\S"})]
     version: str = ""
     """One release; empty: the whole plugin."""
 
@@ -163,7 +173,7 @@ class QuarantineEntry(Wire, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class AuditQuery(Wire, frozen=True, kw_only=True):
-    before: int | None = None
+    before: Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": COUNT_MAX})] | None = None
     """Only entries with a smaller number."""
     subject: str = ""
     actor: str = ""

@@ -6,11 +6,10 @@ in circles or double with each step.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from msgspec import Struct
 
-from registry_server.contract.typescript import Node, Source, members, static_text, unwrap
+from registry_server.contract.typescript import Node, Source, Step, members, static_text, unwrap
 
 LINKS_MAX = 16
 """Steps from a name to its value, and calls in one chain."""
@@ -48,14 +47,20 @@ _DECLARATIONS = frozenset(
         "generator_function_declaration",
     )
 )
+_COLLECTED = _DECLARATIONS | {
+    "arrow_function",
+    "assignment_expression",
+    "augmented_assignment_expression",
+    "catch_clause",
+    "for_in_statement",
+    "import_statement",
+    "optional_parameter",
+    "required_parameter",
+    "update_expression",
+    "variable_declarator",
+}
+"""Nodes that declare a name or write to one."""
 _PATTERN_NAMES = frozenset(("identifier", "shorthand_property_identifier_pattern"))
-
-
-class Step(NamedTuple):
-    """A node and the way up to the root; unlike `Node.parent` a step up costs nothing."""
-
-    node: Node
-    above: "Step | None"
 
 
 class Binding(Struct, frozen=True, kw_only=True):
@@ -77,15 +82,6 @@ _OPAQUE = Binding(start=0, end=0)
 
 def is_function(node: Node) -> bool:
     return node.type in _FUNCTIONS
-
-
-def walk_steps(root: Node) -> Iterator[Step]:
-    """Every named node below `root` with its way up, in the order of the text."""
-    waiting = [Step(root, None)]
-    while waiting:
-        step = waiting.pop()
-        yield step
-        waiting.extend(Step(child, step) for child in reversed(step.node.named_children))
 
 
 class Bindings:
@@ -158,9 +154,11 @@ class Bindings:
 
     def _collect(self) -> None:
         writes: list[Node] = []
-        for step in walk_steps(self._source.root):
+        for step in self._source.steps:
+            if step.type not in _COLLECTED:
+                continue
             node = step.node
-            match node.type:
+            match step.type:
                 case "variable_declarator":
                     self._bind_variable(step)
                 case "import_statement":
@@ -191,7 +189,7 @@ class Bindings:
     def _bind_names(self, pattern: Node | None, scope: Step | None, value: Node | None) -> None:
         if pattern is None:
             return
-        while scope is not None and scope.node.type not in _SCOPES:
+        while scope is not None and scope.type not in _SCOPES:
             scope = scope.above
         start, end = (0, len(self._source.data) + 1) if scope is None else scope.node.byte_range
         if pattern.type in ("identifier", "type_identifier"):

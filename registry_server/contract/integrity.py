@@ -20,12 +20,16 @@ def integrity_of(data: bytes | Iterable[bytes]) -> str:
     return f"sha256:{hasher.hexdigest()}"
 
 
+def is_integrity(text: str) -> bool:
+    return _INTEGRITY.match(text) is not None
+
+
 def check_integrity_text(text: str) -> str:
     """`text` unchanged.
 
     Raises `InvalidRequest` when it is not `sha256:` and 64 hex digits.
     """
-    if _INTEGRITY.match(text) is None:
+    if not is_integrity(text):
         raise InvalidRequest(
             f"`{text[:100]}` is not an integrity",
             detail="only `sha256:` with 64 lower case hex digits is known",

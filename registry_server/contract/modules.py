@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from registry_server.contract.bindings import names_in, walk_steps
+from registry_server.contract.bindings import names_in
 from registry_server.contract.typescript import (
     Node,
     Source,
@@ -49,13 +49,13 @@ def read_imports(source: str | Source) -> tuple[Import, ...]:
     parsed = parsed_source(source)
     found: list[Import] = []
     types_end = 0
-    for step in walk_steps(parsed.root):
+    for step in parsed.steps:
         node = step.node
-        if node.type in _TYPES:
+        if step.type in _TYPES:
             types_end = max(types_end, node.end_byte)
-        elif node.type in ("import_statement", "export_statement"):
+        elif step.type in ("import_statement", "export_statement"):
             found.extend(_static_import(parsed, node))
-        elif node.type == "call_expression":
+        elif step.type == "call_expression":
             found.extend(_called_import(parsed, node, node.start_byte < types_end))
     return tuple(found)
 

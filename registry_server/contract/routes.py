@@ -27,6 +27,8 @@ REVIEW_MAX = 4000
 NOTE_MAX = 500
 """Characters of a reason or a message."""
 LABEL_MAX = 80
+NAME_PATTERN_MAX = 100
+"""Characters of a token's pattern of names."""
 PASSWORD_MIN, PASSWORD_MAX = 10, 200
 TOKEN_DAYS_MAX = 365
 REQUEST_BODY_MAX_BYTES = 1 << 20

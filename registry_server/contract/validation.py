@@ -29,6 +29,7 @@ from registry_server.contract.manifest import (
     read_manifest,
 )
 from registry_server.contract.names import camel_name
+from registry_server.contract.paths import fold
 from registry_server.contract.problems import Finding, InvalidPackage, Severity
 from registry_server.contract.scan import scan_secrets, scan_source
 from registry_server.contract.typescript import Source, parse_bytes
@@ -45,18 +46,21 @@ _PEERS = frozenset(("@donkeylabs/server", "zod", "kysely", "bun", "typescript"))
 _SOURCES = (".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs")
 _REFUSED_NAMES = frozenset(
     (
-        ".npmrc",
-        "bunfig.toml",
-        ".env",
-        ".cursor",
-        ".vscode",
-        ".idea",
-        ".claude",
-        ".mcp.json",
-        ".aider.conf.yml",
+        *("node_modules", ".npmrc", "bunfig.toml", ".env"),
+        *(".vscode", ".idea", ".zed", ".github"),
+        *(
+            ".cursor",
+            ".cursorrules",
+            ".windsurfrules",
+            ".clinerules",
+            ".claude",
+            ".mcp.json",
+            ".aider.conf.yml",
+        ),
+        *("agents.md", "claude.md", "gemini.md"),
     )
 )
-_REFUSED_ANYWHERE = frozenset(("node_modules",))
+"""At any depth, folded: what changes how package managers, editors and agents behave in the host project."""
 
 
 class PackageCheck(Struct, frozen=True, kw_only=True):
@@ -175,12 +179,14 @@ def _framework_manifest(entries: Entries) -> tuple[FrameworkManifest, tuple[Find
 def _check_names(entries: Entries) -> Iterator[Finding]:
     """Files that would change how the host project's own tools behave."""
     for path in entries:
-        parts = PurePosixPath(path).parts
-        bad = next((part for part in parts if part in _REFUSED_ANYWHERE), None)
-        if parts[0] in _REFUSED_NAMES or parts[0].startswith(".env."):
-            bad = parts[0]
+        bad = next((part for part in path.split("/") if _is_refused(part)), None)
         if bad is not None:
             yield _finding("error", "file-refused", f"`{bad}` does not belong into a plugin", path=path)
+
+
+def _is_refused(name: str) -> bool:
+    folded = fold(name)
+    return folded in _REFUSED_NAMES or folded.startswith(".env.")
 
 
 def _check_definition(

@@ -14,15 +14,23 @@ from registry_server.contract.problems import Finding
 from registry_server.contract.routes import CHANGES_PAGE_MAX, NOTE_MAX, PAGE_LIMIT_MAX, PAGE_MAX
 
 Sort = Literal["downloads", "rating", "recent", "name", "relevance"]
-Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+COUNT_MAX = 2**53 - 1
+Count = Annotated[int, Meta(ge=0, le=COUNT_MAX)]
 """What both ends can count to: JavaScript exactly, SQLite and the index in a column."""
 Moment = Annotated[datetime, Meta(tz=True)]
 Note = Annotated[str, Meta(extra_json_schema={"maxLength": NOTE_MAX})]
 """A reason or message in a person's words."""
+READABLE = "^[^\\u0000-\\u001f\\u007f-\\u00a0\\u00ad]*$"
+"""No control and no invisible characters, of which this names those of Latin-1."""
+Line = Annotated[str, Meta(extra_json_schema={"maxLength": NOTE_MAX, "pattern": READABLE})]
+"""A note that is readable on one line."""
+LABEL_PATTERN = "^[a-z0-9]+(-[a-z0-9]+)*$"
+PluginLabel = Annotated[str, Meta(extra_json_schema={"maxLength": 40, "pattern": LABEL_PATTERN})]
 Label = Literal["network", "files", "process", "environment", "eval", "dynamic-import"]
 """What code reaches besides its own values; see `capabilities`."""
 
 
+FACETS_PATTERN = "^((category|tag)(,(category|tag))*)?$"
 PageNumber = Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": PAGE_MAX})]
 PageLimit = Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": PAGE_LIMIT_MAX})]
 # Bounds of requests are documented here and checked by operations, whose sentences are better.
@@ -198,7 +206,7 @@ class ListQuery(Wire, frozen=True, kw_only=True):
     """Without one: relevance when `q` is given, downloads otherwise."""
     page: PageNumber = 1
     limit: PageLimit = 20
-    facets: str = ""
+    facets: Annotated[str, Meta(extra_json_schema={"pattern": FACETS_PATTERN})] = ""
     """Comma-separated, of `category` and `tag`."""
 
 
@@ -240,24 +248,24 @@ class Success(Wire, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class YankRequest(Wire, frozen=True, kw_only=True):
-    reason: Note = ""
+    reason: Line = ""
 
 
-class Deprecation(Wire, frozen=True, kw_only=True):
+class Deprecation(Wire, frozen=True, kw_only=True, forbid_unknown_fields=True):
     version: str = "*"
     """Range of the releases meant."""
-    message: Note = ""
+    message: Line = ""
     """Empty takes the deprecation back."""
 
 
 class PluginUpdate(Wire, frozen=True, kw_only=True):
     """What an owner may change without a release; None leaves a field alone."""
 
-    description: str | None = None
-    display_name: str | None = None
-    categories: tuple[str, ...] | None = None
-    tags: tuple[str, ...] | None = None
-    repository: str | None = None
+    description: Annotated[str, Meta(extra_json_schema={"maxLength": 300, "pattern": READABLE})] | None = None
+    display_name: Annotated[str, Meta(extra_json_schema={"maxLength": 80, "pattern": READABLE})] | None = None
+    categories: Annotated[tuple[PluginLabel, ...], Meta(extra_json_schema={"maxItems": 5})] | None = None
+    tags: Annotated[tuple[PluginLabel, ...], Meta(extra_json_schema={"maxItems": 20})] | None = None
+    repository: Annotated[str, Meta(extra_json_schema={"pattern": "^(https?://.*)?$"})] | None = None
     deprecation: Deprecation | None = None
 
 

@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
+from anyio import CapacityLimiter
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
@@ -21,6 +23,12 @@ from registry_server.registry import Registry
 
 FLUSH_SECONDS = 5.0
 """How long a counted download may be unwritten, and a change from another process unnoticed."""
+
+FOLLOW_PAUSE = 4
+"""So many times as long as the index needed is waited before it follows again."""
+
+THREADS = 4
+"""Of each lane."""
 
 _log = logging.getLogger(__name__)
 
@@ -56,8 +64,14 @@ def build_app(registry: Registry, *, is_local: bool, flush_seconds: float = FLUS
     app.state.registry = registry
     app.state.is_local = is_local
     app.state.on_change = _nothing
-    # Checking a package takes a thread for seconds at worst: readers must not wait for all of them.
-    app.state.publishing = asyncio.Semaphore(settings.publishes_at_once)
+    # Each thread keeps a connection with its own memory of pages: a few do as much as many.
+    app.state.lanes = {
+        "work": CapacityLimiter(THREADS),
+        # A password takes 32 MiB and a tenth of a second to check, GitHub up to ten seconds.
+        "logins": CapacityLimiter(THREADS),
+        # Checking a package takes seconds at worst: nobody else waits for it.
+        "publishes": CapacityLimiter(settings.publishes_at_once),
+    }
     whole = with_security_headers(app)
     return whole if is_local else observed(whole, metrics, is_logging=settings.log.requests)
 
@@ -90,9 +104,12 @@ async def _follow_forever(registry: Registry, changed: asyncio.Event, seconds: f
     From its first success on searches take the index as it is; while it fails they see to it themselves.
     """
     while True:
+        begun = time.perf_counter()
         registry.is_followed = await _attempt(
             lambda: follow_feed(registry), "the search index cannot follow the feed"
         )
+        # Many changes in a row become one step: the index takes at most a fifth of the time.
+        await asyncio.sleep(min(FOLLOW_PAUSE * (time.perf_counter() - begun), seconds))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(changed.wait(), seconds)
         changed.clear()

@@ -22,12 +22,17 @@ from registry_server.contract.wire import (
     Wire,
     YankRequest,
 )
-from registry_server.http.routing import IMMUTABLE, PRIVATE, Call, Reply, Route
+from registry_server.http.routing import IMMUTABLE, PRIVATE, Call, Lane, Later, Reply, Route
 from registry_server.http.tables import CallFunction, reads, writes
 from registry_server.operations import browse, lifecycle, publish
+from registry_server.store.plugins import StoredRelease
 
 PLUGIN = f"{routes.PLUGINS}/{{name}}"
 RELEASE = f"{PLUGIN}/{{version}}"
+
+
+BRIEF_BYTES = 1 << 18
+"""Up to here reading a package and checking its digest takes less than handing it to a thread."""
 
 
 class PublishQuery(Wire, frozen=True, kw_only=True):
@@ -43,7 +48,6 @@ def catalogue_routes() -> list[Route]:
             summary="list or search plugins",
             response=PluginPage,
             query=ListQuery,
-            is_blocking=True,
             limit="search",
             limited_by="q",
         ),
@@ -68,7 +72,7 @@ def _publish_route() -> Route:
         status=201,
         also=(PublishReceipt, CheckReport),
         cache=PRIVATE,
-        is_blocking=True,
+        lane="publishes",
         needs_token=True,
     )
 
@@ -79,27 +83,35 @@ def _release_routes() -> list[Route]:
         _file_route("readme", _readme, "its README", media_type="text/markdown"),
         reads(f"{RELEASE}/files", _files, "what is in the package", list[EntryListing], cache=IMMUTABLE),
         _file_route(
-            "files/{path:path}", _file, "one file of the package", media_type="application/octet-stream"
+            "files/{path:path}",
+            _file,
+            "one file of the package",
+            media_type="application/octet-stream",
+            lane="work",
         ),
         writes("POST", f"{RELEASE}/yank", _yank, "hide it from new resolutions", body=YankRequest),
         writes("POST", f"{RELEASE}/unyank", _unyank, "show it to new resolutions again"),
     ]
 
 
-def _file_route(path: str, call: CallFunction, summary: str, *, media_type: str) -> Route:
+def _file_route(
+    path: str, call: CallFunction, summary: str, *, media_type: str, lane: Lane | None = None
+) -> Route:
     return Route(
         method="GET",
         path=f"{RELEASE}/{path}",
         call=call,
         summary=summary,
         media_type=media_type,
-        is_blocking=True,
+        lane=lane,
         cache=IMMUTABLE,
     )
 
 
-def _list(call: Call) -> Struct:
-    return browse.list_plugins(call.registry, call.query)
+def _list(call: Call) -> object:
+    if browse.is_brief(call.registry):
+        return Reply(body=browse.list_page(call.registry, call.query))
+    return Later(lambda: Reply(body=browse.list_page(call.registry, call.query)))
 
 
 def _plugin(call: Call) -> Reply:
@@ -130,9 +142,16 @@ class _VersionsOnly(Struct):
     versions: msgspec.Raw
 
 
-def _download(call: Call) -> Reply:
+def _download(call: Call) -> object:
+    release = browse.obtainable_release(call.registry, call.caller, call.path["name"], call.path["version"])
+    if release.size <= BRIEF_BYTES:
+        return _package(call, release)
+    return Later(lambda: _package(call, release))
+
+
+def _package(call: Call, release: StoredRelease) -> Reply:
     name, version = call.path["name"], call.path["version"]
-    package = browse.read_package_bytes(call.registry, call.caller, name, version)
+    package = browse.read_package(call.registry, release)
     digest = hex_digest(package.integrity)
     return Reply(
         body=package.data,
@@ -149,8 +168,8 @@ def _download(call: Call) -> Reply:
 
 
 def _readme(call: Call) -> Reply:
-    release = browse.find_release(call.registry, call.path["name"], call.path["version"])
-    return Reply(body=release.readme.encode(), media_type="text/markdown; charset=utf-8")
+    text = browse.read_readme(call.registry, call.path["name"], call.path["version"])
+    return Reply(body=text.encode(), media_type="text/markdown; charset=utf-8")
 
 
 def _files(call: Call) -> object:

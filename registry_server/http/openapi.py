@@ -1,14 +1,14 @@
 """OpenAPI 3.1 of the API, made from the routes and the wire structs; nothing is described twice."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from registry_server.contract.problems import Problem
-from registry_server.contract.routes import PLUGINS
+from registry_server.contract.routes import CHANGES, METRICS, PLUGINS
 from registry_server.http.forms import IGNORED_FIELDS, LIST_FIELDS, TEXT_FIELDS
 from registry_server.http.problems import MEDIA_TYPE
 from registry_server.http.routing import Route
@@ -17,6 +17,29 @@ _REF = "#/components/schemas/{name}"
 _PATH_PARAMETER = re.compile(r"\{(\w+)(?::(\w+))?\}")
 
 Document = dict[str, Any]
+
+
+def _always(_: Route) -> bool:
+    return True
+
+
+_REFUSALS: tuple[tuple[str, str, Callable[[Route], bool]], ...] = (
+    ("401", "a token is needed, or the one shown does not work", _always),
+    (
+        "403",
+        "not allowed to whom the token stands for",
+        lambda route: route.method != "GET" or route.needs_token or "{version}" in route.path,
+    ),
+    ("404", "what the address names is not there", lambda route: "{" in route.path or route.path == METRICS),
+    ("409", "what is there already stands against it", lambda route: route.method != "GET"),
+    ("410", "the feed does not continue from here", lambda route: route.path == CHANGES),
+    ("413", "too long", lambda route: route.is_upload or route.body is not None),
+    ("416", "the package has no such part", lambda route: route.media_type == "application/gzip"),
+    ("422", "a parameter, a field or the package breaks a rule", _always),
+    ("429", "too often; Retry-After says when again", _always),
+    ("5XX", "the registry cannot answer", _always),
+)
+"""Status, what it says, and which routes answer with it."""
 
 
 def openapi_document(routes: Sequence[Route], version: str) -> Document:
@@ -41,16 +64,17 @@ def openapi_document(routes: Sequence[Route], version: str) -> Document:
 
 
 def _operation(route: Route, by_kind: Document) -> Document:
-    problem = {"description": "a problem", "content": {MEDIA_TYPE: {"schema": by_kind[repr(Problem)]}}}
     operation: Document = {
         "summary": route.summary,
         "operationId": _operation_id(route),
         "parameters": [*_path_parameters(route), *_query_parameters(route.query)],
-        "responses": {**_successes(route, by_kind), "default": problem},
+        "responses": {**_successes(route, by_kind), **_refusals(route, by_kind[repr(Problem)])},
     }
     if route.body:
-        schema = by_kind[repr(route.body)]
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+        content = {"application/json": {"schema": by_kind[repr(route.body)]}}
+        # No body at all says the same as an empty one.
+        is_required = any(field.required for field in msgspec.structs.fields(route.body))
+        operation["requestBody"] = {"required": is_required, "content": content}
     if route.is_upload:
         operation["requestBody"] = _form()
     # An empty requirement beside it: works without a token too.
@@ -72,6 +96,15 @@ def _successes(route: Route, by_kind: Document) -> Document:
     if route.media_type == "application/gzip":
         answers["206"] = {"description": "the part that Range asks for", "content": {route.media_type: {}}}
     return answers
+
+
+def _refusals(route: Route, problem: Document) -> Document:
+    content = {MEDIA_TYPE: {"schema": problem}}
+    return {
+        status: {"description": description, "content": content}
+        for status, description, is_possible in _REFUSALS
+        if is_possible(route)
+    }
 
 
 def _operation_id(route: Route) -> str:

@@ -1,6 +1,7 @@
 """The same data as HTML, for people without a terminal. Rendered on the server, no script."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import date, timedelta
 from importlib.resources import files
 from urllib.parse import quote
 
@@ -8,29 +9,56 @@ import jinja2
 import msgspec
 from markdown_it import MarkdownIt
 from markupsafe import Markup
+from msgspec import Struct
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from registry_server.contract.problems import ProblemError, RouteNotFound
-from registry_server.contract.wire import ListQuery, PluginDocument, PluginPage, Sort
+from registry_server.contract.problems import ProblemError, RouteNotFound, UserNotFound
+from registry_server.contract.review_wire import AuthorStats, DailyDownloads, RatingsQuery
+from registry_server.contract.wire import ListQuery, PluginDocument, PluginPage, PluginSummary, Sort
 from registry_server.http.api import documented_routes
 from registry_server.http.auth import address_of, caller_of, registry_of
 from registry_server.http.observing import observation_of
 from registry_server.http.problems import problem_of
 from registry_server.http.routing import check_reader
-from registry_server.operations import browse, statistics
+from registry_server.operations import browse, reviews, statistics
 from registry_server.registry import Registry
 
 HOME_SECTION = 6
 README_SHOWN_MAX = 60_000
+FEATURED_AMONG = 50
+"""So many of the most downloaded are looked through for featured ones."""
+CHART_DAYS, CHART_HEIGHT = 90, 60
 
 _environment = jinja2.Environment(
     loader=jinja2.PackageLoader("registry_server.http"), autoescape=True, undefined=jinja2.StrictUndefined
 )
 _environment.filters["path"] = lambda text: quote(text, safe="")
+_environment.filters["counted"] = lambda number, word: f"{number:,} {word if number == 1 else word + 's'}"
 _markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+
+
+class Bar(Struct, frozen=True, kw_only=True):
+    """One day of a chart, in its own units: days across, `CHART_HEIGHT` up."""
+
+    left: int
+    top: int
+    height: int
+    day: str
+    downloads: int
+
+
+class Chart(Struct, frozen=True, kw_only=True):
+    """Downloads of the last days, drawn on the server; the same in words beside it."""
+
+    bars: tuple[Bar, ...]
+    """Only of days that had any."""
+    total: int
+    busiest: Bar
+    days: int = CHART_DAYS
+    height: int = CHART_HEIGHT
 
 
 def page_routes() -> list[BaseRoute]:
@@ -71,12 +99,16 @@ def _docs(_: Request) -> str:
 def _home(request: Request) -> str:
     registry = registry_of(request)
     newest = _some(registry, "recent")
-    popular = [plugin for plugin in _some(registry, "downloads").plugins if plugin.downloads]
+    popular = [
+        plugin
+        for plugin in _some(registry, "downloads").plugins
+        if plugin.downloads and not plugin.quarantined
+    ]
     return _render(
         "home.html",
         categories=browse.categories(registry),
-        featured=[plugin for plugin in newest.plugins if plugin.featured],
-        popular=popular,
+        featured=_featured(registry, newest),
+        popular=popular[:HOME_SECTION],
         recent=newest.plugins,
         stats=statistics.registry_stats(registry),
     )
@@ -84,6 +116,13 @@ def _home(request: Request) -> str:
 
 def _some(registry: Registry, sort: Sort) -> PluginPage:
     return browse.list_plugins(registry, ListQuery(sort=sort, limit=HOME_SECTION))
+
+
+def _featured(registry: Registry, newest: PluginPage) -> list[PluginSummary]:
+    """What admins recommend, and nobody has taken out of circulation since."""
+    popular = browse.list_plugins(registry, ListQuery(sort="downloads", limit=FEATURED_AMONG))
+    known = {plugin.name: plugin for plugin in (*popular.plugins, *newest.plugins)}
+    return [plugin for plugin in known.values() if plugin.featured and not plugin.quarantined]
 
 
 def _list(request: Request) -> str:
@@ -102,19 +141,32 @@ def _author(request: Request) -> str:
     user = request.path_params["user"]
     if not user:
         raise RouteNotFound("this address names no user", hint="see /plugins")
-    return _listing(request, ListQuery(author=user, page=_page_number(request)), f"Plugins by {user}")
+    registry = registry_of(request)
+    try:
+        stats = statistics.author_stats(registry, None, user)
+    except UserNotFound:
+        stats = None  # a name in a package.json need not be an account's
+    query = ListQuery(author=user, page=_page_number(request))
+    return _listing(request, query, f"Plugins by {user}", owned=stats)
 
 
-def _listing(request: Request, query: ListQuery, heading: str) -> str:
+def _listing(request: Request, query: ListQuery, heading: str, *, owned: AuthorStats | None = None) -> str:
+    """`owned`: what belongs to the account the list is about."""
     page = browse.list_plugins(registry_of(request), query)
     address = str(request.url.include_query_params(page=query.page + 1)) if page.pagination.has_more else ""
     return _render(
-        "list.html", heading=heading, page=page, query=query.q, next_address=address.partition("?")[2]
+        "list.html",
+        heading=heading,
+        page=page,
+        query=query.q,
+        next_address=address.partition("?")[2],
+        owned=owned,
+        chart=_chart(owned.days, registry_of(request).clock().date()) if owned else None,
     )
 
 
-def _page_number(request: Request) -> int:
-    text = request.query_params.get("page", "1")
+def _page_number(request: Request, name: str = "page") -> int:
+    text = request.query_params.get(name, "1")
     return int(text) if text.isdecimal() and text.isascii() and len(text) < 6 else 1
 
 
@@ -124,16 +176,37 @@ def _detail(request: Request) -> str:
     plugin = msgspec.json.decode(body, type=PluginDocument)
     readme = ""
     try:
-        readme = browse.find_release(registry, name, plugin.latest_version).readme
+        readme = browse.read_readme(registry, name, plugin.latest_version)
     except ProblemError:
         readme = ""
     latest = next(release for release in plugin.versions if release.version == plugin.latest_version)
+    page = _page_number(request, "reviews")
     return _render(
         "detail.html",
         plugin=plugin,
         latest=latest,
         readme=_rendered(readme),
+        ratings=reviews.list_ratings(registry, name, RatingsQuery(page=page, sort="helpful")),
+        reviews_page=page,
+        chart=_chart(statistics.plugin_stats(registry, None, name).days, registry.clock().date()),
     )
+
+
+def _chart(days: Iterable[DailyDownloads], today: date) -> Chart | None:
+    """None without a download in the days it is about."""
+    first = today - timedelta(days=CHART_DAYS - 1)
+    counted = [(date.fromisoformat(each.day), each.downloads) for each in days if each.downloads]
+    shown = [(day, count) for day, count in counted if first <= day <= today]
+    most = max((count for _, count in shown), default=0)
+    bars = []
+    for day, count in shown:
+        height = max(1, round(CHART_HEIGHT * count / most))
+        top = CHART_HEIGHT - height
+        bars.append(Bar(left=(day - first).days, top=top, height=height, day=f"{day}", downloads=count))
+    if not bars:
+        return None
+    busiest = max(bars, key=lambda bar: bar.downloads)
+    return Chart(bars=tuple(bars), total=sum(count for _, count in shown), busiest=busiest)
 
 
 def _rendered(readme: str) -> Markup:

@@ -68,7 +68,14 @@ def _session_routes() -> list[Route]:
             SessionState,
         ),
         writes("DELETE", session, _log_out, "end the token shown"),
-        writes("PUT", f"{session}/password", _change_password, "change your password", body=PasswordChange),
+        writes(
+            "PUT",
+            f"{session}/password",
+            _change_password,
+            "change your password",
+            body=PasswordChange,
+            lane="logins",
+        ),
         writes("POST", INVITATION, _accept, "accept to own a plugin"),
         writes("DELETE", INVITATION, _decline, "decline it"),
     ]
@@ -85,6 +92,7 @@ def _login(path: str, call: CallFunction, summary: str, body: type[Struct] | Non
         limit="write" if path.endswith("poll") else "login",
         needs_token=False,
         is_open=True,
+        lane="logins",
     )
 
 

@@ -8,7 +8,7 @@ from registry_server.contract.review_wire import AuthorStats, PluginStats, Regis
 from registry_server.contract.wire import ChangePage, ChangesQuery, Health, Snapshot
 from registry_server.http.catalogue_api import PLUGIN
 from registry_server.http.metrics import CONTENT_TYPE, NoMetrics
-from registry_server.http.routing import IMMUTABLE, PRIVATE, REVALIDATE, Call, Reply, Route
+from registry_server.http.routing import IMMUTABLE, PRIVATE, REVALIDATE, Call, Lane, Reply, Route
 from registry_server.http.tables import CallFunction, reads
 from registry_server.operations import browse, feed, statistics
 
@@ -20,7 +20,7 @@ def registry_routes(metrics: NoMetrics) -> list[Route]:
             lambda call: statistics.registry_stats(call.registry),
             "counts and downloads of the whole registry",
             RegistryStats,
-            is_blocking=True,
+            lane="work",
         ),
         _personal(
             f"{PLUGIN}/stats",
@@ -40,14 +40,14 @@ def registry_routes(metrics: NoMetrics) -> list[Route]:
             "the feed after a serial",
             ChangePage,
             query=ChangesQuery,
-            is_blocking=True,
+            lane="work",
         ),
         reads(
             routes.SNAPSHOT,
             lambda call: feed.read_snapshot(call.registry),
             "the whole catalogue as shards",
             Snapshot,
-            is_blocking=True,
+            lane="work",
         ),
         Route(
             method="GET",
@@ -64,11 +64,11 @@ def registry_routes(metrics: NoMetrics) -> list[Route]:
             summary="what the server counts, for Prometheus",
             media_type="text/plain",
             cache=PRIVATE,
-            is_blocking=True,
+            lane="work",
             is_open=True,
         ),
-        _status(routes.HEALTH, _health, "whether the server answers", is_blocking=False),
-        _status(routes.READY, _ready, "whether database, packages and index do", is_blocking=True),
+        _status(routes.HEALTH, _health, "whether the server answers", lane=None),
+        _status(routes.READY, _ready, "whether database, packages and index do", lane="work"),
     ]
 
 
@@ -81,12 +81,12 @@ def _personal(path: str, call: CallFunction, summary: str, *, response: object) 
         summary=summary,
         response=response,
         cache=REVALIDATE,
-        is_blocking=True,
+        lane="work",
         varies=True,
     )
 
 
-def _status(path: str, call: CallFunction, summary: str, *, is_blocking: bool) -> Route:
+def _status(path: str, call: CallFunction, summary: str, *, lane: Lane | None) -> Route:
     return Route(
         method="GET",
         path=path,
@@ -94,7 +94,7 @@ def _status(path: str, call: CallFunction, summary: str, *, is_blocking: bool) -
         summary=summary,
         response=Health,
         cache=PRIVATE,
-        is_blocking=is_blocking,
+        lane=lane,
         is_open=True,
     )
 

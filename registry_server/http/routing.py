@@ -6,11 +6,11 @@ A `Route` says everything there is to know of an endpoint, so that documentation
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal, get_args
 
 import msgspec
+from anyio import to_thread
 from msgspec import Struct
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
@@ -38,6 +38,10 @@ PRIVATE = "no-store"
 
 
 _KIND = re.compile(r":\w+\}")
+
+
+Lane = Literal["work", "logins", "publishes"]
+"""What waits for its own kind only: `work` changes or gathers, `logins` think long or ask elsewhere."""
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -69,11 +73,17 @@ class Reply(Struct, frozen=True, kw_only=True):
     """Called when the body is sent from its first byte on: not for HEAD, 304 or a resumed download."""
 
 
+class Later(Struct, frozen=True):
+    """The rest of a call that turned out to be long; runs in a thread."""
+
+    finish: Callable[[], object]
+
+
 class Route(Struct, frozen=True, kw_only=True):
     method: str
     path: str
     call: Callable[[Call], object]
-    """Gives a Struct or a list of them (sent as JSON), or a `Reply`."""
+    """Gives a Struct or a list of them (sent as JSON), a `Reply`, or `Later` one of these."""
     summary: str
     response: Any = None
     """What the JSON is an encoding of; None for other media types."""
@@ -87,8 +97,8 @@ class Route(Struct, frozen=True, kw_only=True):
     also: tuple[Any, ...] = ()
     """What an answer with status 200 may hold, where `status` is another."""
     cache: str = REVALIDATE
-    is_blocking: bool = False
-    """Writes, reads packages or searches: runs in a thread, so that an embedding app never freezes."""
+    lane: Lane | None = None
+    """Runs in a thread of this lane; None: is so short that a thread costs more."""
     limit: Rule | None = None
     """What a request costs its sender."""
     limited_by: str = ""
@@ -144,11 +154,13 @@ async def _answer(request: Request, route: Route) -> Response:
         query=decode_query(request, route.query),
         body=await read_upload(request) if route.is_upload else await _decode_body(request, route.body),
     )
-    if route.is_upload:
-        async with request.app.state.publishing:
-            result = await run_in_threadpool(route.call, call)
+    lanes = request.app.state.lanes
+    if route.lane is not None:
+        result = await to_thread.run_sync(route.call, call, limiter=lanes[route.lane])
     else:
-        result = await run_in_threadpool(route.call, call) if route.is_blocking else route.call(call)
+        result = route.call(call)
+    if isinstance(result, Later):
+        result = await to_thread.run_sync(result.finish, limiter=lanes["work"])
     if route.method != "GET":
         request.app.state.on_change()
     response = _respond(request, route, result)
@@ -194,10 +206,25 @@ def decode_query(request: Request, kind: type[Struct] | None) -> Struct | None:
         given[name] = value
     if kind is None:
         return None
+    _check_words(given, kind)
     try:
         return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
         raise InvalidRequest("a parameter has the wrong form", detail=str(error)[:300]) from error
+
+
+def _check_words(given: Mapping[str, str], kind: type[Struct]) -> None:
+    """Refuses the words that msgspec takes besides those of the documentation: `null`, `1` for true."""
+    for field in msgspec.structs.fields(kind):
+        text = given.get(field.encode_name)
+        kinds = (field.type, *get_args(field.type))
+        if text is None or str in kinds:
+            continue
+        if (bool in kinds and text not in ("true", "false")) or text.casefold() == "null":
+            raise InvalidRequest(
+                f"the parameter `{field.encode_name}` cannot be `{text[:60]}`",
+                hint="write true or false, or leave it out" if bool in kinds else "leave it out",
+            )
 
 
 async def read_bounded(request: Request, limit: int) -> bytes:

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from registry_server.contract.wire import Success
-from registry_server.http.routing import PRIVATE, REVALIDATE, Call, Route
+from registry_server.http.routing import PRIVATE, REVALIDATE, Call, Lane, Route
 from registry_server.limits import Rule
 
 CallFunction = Callable[[Call], object]
@@ -20,8 +20,7 @@ def reads(
     *,
     query: type[Struct] | None = None,
     cache: str = REVALIDATE,
-    is_blocking: bool = False,
-    limit: Rule | None = None,
+    lane: Lane | None = None,
 ) -> Route:
     return Route(
         method="GET",
@@ -31,8 +30,7 @@ def reads(
         response=response,
         query=query,
         cache=cache,
-        is_blocking=is_blocking,
-        limit=limit,
+        lane=lane,
     )
 
 
@@ -48,7 +46,7 @@ def reads_own(
         response=response,
         query=query,
         cache=PRIVATE,
-        is_blocking=True,
+        lane="work",
         needs_token=True,
         varies=True,
     )
@@ -66,6 +64,7 @@ def writes(
     limit: Rule = "write",
     needs_token: bool = True,
     is_open: bool = False,
+    lane: Lane = "work",
     query: type[Struct] | None = None,
 ) -> Route:
     """Changes something: never cached, and off the loop."""
@@ -79,7 +78,7 @@ def writes(
         query=query,
         status=status,
         cache=PRIVATE,
-        is_blocking=True,
+        lane=lane,
         limit=limit,
         needs_token=needs_token,
         is_open=is_open,

@@ -19,6 +19,7 @@ from registry_server.operations.backup_folder import (
     FORMAT,
     MANIFEST,
     NOT_OURS,
+    SETTINGS_MAX_BYTES,
     BackupManifest,
     Progress,
     check_apart,
@@ -37,7 +38,8 @@ from registry_server.operations.backup_folder import (
 )
 from registry_server.registry import Clock, now_utc
 from registry_server.store import database, folder, inspection
-from registry_server.store.folder import DATABASE, PACKAGES, FileDigest, Unusable
+from registry_server.store.database import Connection
+from registry_server.store.folder import DATABASE, PACKAGES, SETTINGS, FileDigest, Unusable
 from registry_server.store.inspection import Counts, NeededBlob
 
 
@@ -70,8 +72,9 @@ def back_up(
     is made all the same, because everything else is worth keeping, and they stand in it as lacking;
     then this raises, so that nobody takes it for a whole one. A good copy of an earlier backup is kept.
 
-    Raises `InvalidRequest` for folders that cannot be meant, `RegistryBusy` when the disk or another
-    backup is in the way, `RegistryDamaged` as said; the earlier backup is whole after each of them.
+    Raises `InvalidRequest` for folders that cannot be meant or hold another registry's backup,
+    `RegistryBusy` when the disk or another backup is in the way, `RegistryDamaged` as said, or when the
+    database itself is damaged; a whole backup is there after each of them, the earlier or the later.
     """
     _require_registry(data)
     check_apart(data, target, "back up to")
@@ -107,6 +110,7 @@ def _back_up(
     data: Path, target: Path, on_progress: Progress, *, made_at: datetime, recheck: bool
 ) -> BackupReport:
     on_progress("database", 0, 1)
+    settings = _read_settings(data)
     stored, digest = _store_database(data, target)
     with database.reading(stored, is_fixed=True) as connection:
         counts, blobs = inspection.read_counts(connection), inspection.needed_blobs(connection)
@@ -121,14 +125,16 @@ def _back_up(
     for path in {folder.blob_path(target / PACKAGES, blob.integrity).parent for blob in copied}:
         folder.sync(path)
     manifest = _manifest_of(counts, blobs, made_at=made_at, database_name=stored.name, digest=digest)
-    manifest = msgspec.structs.replace(manifest, lacking=tuple(blob.integrity for blob in lacking))
+    manifest = msgspec.structs.replace(
+        manifest, lacking=tuple(blob.integrity for blob in lacking), settings=settings
+    )
     _write_manifest(target, manifest)
     pruned = _prune(target, manifest, {blob.integrity for blob in blobs})
     if faults:
         raise RegistryDamaged(
             f"the backup in {target} is made, but lacks {some_packages(len(faults))}",
             detail=name_all(faults),
-            hint="publish those packages again, the same bytes, or restore them from another backup",
+            hint="registry-server check --repair --from BACKUP, with another backup that has them",
             extra={"lacking": list(manifest.lacking)},
         )
     return BackupReport(
@@ -148,6 +154,9 @@ def _store_database(data: Path, target: Path) -> tuple[Path, FileDigest]:
         made.touch(mode=0o600, exist_ok=False)
         with database.reading(data / DATABASE) as connection:
             database.copy_database(connection, made)
+        with database.reading(made, is_fixed=True) as connection:
+            _check_sound(connection, target)
+            _check_same_registry(connection, target)
         folder.sync(made)
         digest = folder.digest_file(made)
         stored = target / f"registry-{digest.integrity.removeprefix('sha256:')[:16]}.sqlite"
@@ -156,6 +165,30 @@ def _store_database(data: Path, target: Path) -> tuple[Path, FileDigest]:
         made.unlink(missing_ok=True)
         raise
     return stored, digest
+
+
+def _check_sound(connection: Connection, target: Path) -> None:
+    """A damaged database must not take the place of the good one of an earlier backup."""
+    faults = inspection.database_faults(connection) if inspection.has_tables(connection) else ["it is empty"]
+    if faults:
+        raise RegistryDamaged(
+            "the registry's database is damaged, and is not backed up",
+            detail=f"{faults[0]}; what was in {target} before stays as it is",
+            hint="registry-server check says whether it can be mended",
+        )
+
+
+def _check_same_registry(connection: Connection, target: Path) -> None:
+    """A new registry in the place of a lost one must not wipe out the lost one's backup."""
+    if not (target / MANIFEST).exists():
+        return
+    there, here = read_manifest(target).epoch, inspection.read_counts(connection)
+    if there not in (here.epoch, *here.former_epochs):
+        raise InvalidRequest(
+            f"{target} holds the backup of another registry",
+            detail=f"that one's feed is {there}, this one's is {here.epoch}",
+            hint="name another folder, or restore that backup first",
+        )
 
 
 def _copy_package(data: Path, target: Path, blob: NeededBlob, *, recheck: bool) -> bool:
@@ -193,6 +226,19 @@ def _manifest_of(
         database_integrity=digest.integrity,
         database_size=digest.size,
     )
+
+
+def _read_settings(data: Path) -> str | None:
+    """Raises `InvalidRequest` for a file the server would not start with either."""
+    path = data / SETTINGS
+    if not path.exists():
+        return None
+    try:
+        return folder.read_small(path, SETTINGS_MAX_BYTES).decode()
+    except (Unusable, UnicodeDecodeError) as error:
+        raise InvalidRequest(
+            f"{path} cannot be backed up", detail=str(error), hint="mend it, or move it away"
+        ) from error
 
 
 def _write_manifest(target: Path, manifest: BackupManifest) -> None:

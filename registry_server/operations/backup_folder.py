@@ -1,8 +1,9 @@
 """What a backup folder is: its manifest, and the sentences of those who write and read one.
 
 A backup is a folder: `backup.json` (what it holds, with digests), the database it names, and the
-packages under their digests. Search index and shards are not in it: they are made again. It holds
-the hashes of passwords and tokens, so its files are readable by their owner only.
+packages under their digests; `registry.toml` stands in the manifest. Search index and shards are not
+in it: they are made again. It holds the hashes of passwords and tokens, so its files are readable by
+their owner only.
 """
 
 import contextlib
@@ -23,6 +24,7 @@ from registry_server.store.inspection import NeededBlob
 FORMAT = 1
 MANIFEST = "backup.json"
 MANIFEST_MAX_BYTES = 16 << 20
+SETTINGS_MAX_BYTES = 1 << 20
 NAMED_MAX = 20
 """Packages that a sentence names one by one."""
 NOT_OURS = frozenset({"lost+found"})
@@ -52,6 +54,8 @@ class BackupManifest(Struct, frozen=True, kw_only=True):
     database_size: int
     lacking: tuple[str, ...] = ()
     """Packages that were missing or damaged in the registry already."""
+    settings: str | None = None
+    """Text of the registry's `registry.toml`; None when it has none."""
 
 
 def ignore_progress(_stage: Stage, _done: int, _total: int) -> None:

@@ -2,10 +2,11 @@
 
 import math
 
+import msgspec
 from msgspec import Struct, structs
 
 from registry_server.contract import routes
-from registry_server.contract.archive import read_package
+from registry_server.contract.archive import read_package as read_entries
 from registry_server.contract.names import nearest_names
 from registry_server.contract.problems import (
     EntryNotFound,
@@ -33,10 +34,11 @@ from registry_server.search.index import RESULT_MAX, IndexDamaged, SearchResult
 from registry_server.search.query import Filter as SearchFilter
 from registry_server.search.query import SearchQuery, parse_query
 from registry_server.search.words import fold
-from registry_server.store import plugins
+from registry_server.store import changes, plugins
 from registry_server.store.downloads import DownloadKey
 from registry_server.store.plugins import Filter, StoredRelease
 
+BRIEF_PLUGINS = 5_000
 FACETS = frozenset(("category", "tag"))
 
 
@@ -50,6 +52,16 @@ class PackageEntry(Struct, frozen=True, kw_only=True):
     data: bytes
     quarantine: str
     """Why only admins get it; empty for most."""
+
+
+def list_page(registry: Registry, query: ListQuery) -> bytes:
+    """The page as ready JSON; made once, until the feed or the index moves."""
+    moment = (changes.current_serial(registry.database.read()), registry.index.stamp())
+    page = registry.pages.get(moment, query) if registry.is_followed else None
+    if page is None:
+        page = msgspec.json.encode(list_plugins(registry, query))
+        registry.pages.put(moment, query, page)
+    return page
 
 
 def list_plugins(registry: Registry, query: ListQuery) -> PluginPage:
@@ -74,6 +86,11 @@ def list_plugins(registry: Registry, query: ListQuery) -> PluginPage:
         pagination=Pagination(total=total, pages=pages, current=query.page, has_more=query.page < pages),
         facets=_facets(registry, query, wanted_facets, matching),
     )
+
+
+def is_brief(registry: Registry) -> bool:
+    """Whether listing and searching take so short that a thread would cost more."""
+    return registry.is_followed and registry.index.size() <= BRIEF_PLUGINS
 
 
 def plugin_document(registry: Registry, name: str) -> tuple[bytes, str]:
@@ -143,7 +160,11 @@ def obtainable_release(registry: Registry, caller: Caller | None, name: str, ver
 
 def read_package_bytes(registry: Registry, caller: Caller | None, name: str, version: str) -> Package:
     """The package of a release, verified against its digest."""
-    release = obtainable_release(registry, caller, name, version)
+    return read_package(registry, obtainable_release(registry, caller, name, version))
+
+
+def read_package(registry: Registry, release: StoredRelease) -> Package:
+    """The same of a release that was looked up."""
     return Package(
         data=registry.packages.get(release.integrity), integrity=release.integrity, release=release
     )
@@ -156,7 +177,11 @@ def count_download(registry: Registry, package: Package, version: str) -> None:
 
 
 def entry_listing(registry: Registry, name: str, version: str) -> tuple[EntryListing, ...]:
-    return find_release(registry, name, version).files
+    return plugins.files_of(registry.database.read(), find_release(registry, name, version))
+
+
+def read_readme(registry: Registry, name: str, version: str) -> str:
+    return plugins.readme_of(registry.database.read(), find_release(registry, name, version))
 
 
 def read_entry(registry: Registry, caller: Caller | None, name: str, version: str, path: str) -> PackageEntry:
@@ -165,9 +190,9 @@ def read_entry(registry: Registry, caller: Caller | None, name: str, version: st
     Raises `EntryNotFound` when it has no such file.
     """
     release = obtainable_release(registry, caller, name, version)
-    if not any(entry.path == path for entry in release.files):
+    if not any(entry.path == path for entry in plugins.files_of(registry.database.read(), release)):
         raise EntryNotFound(f"`{name}` {version} has no file `{path[:200]}`")
-    data = read_package(registry.packages.get(release.integrity))[path].data
+    data = read_entries(registry.packages.get(release.integrity))[path].data
     return PackageEntry(data=data, quarantine=release.quarantine)
 
 

@@ -18,7 +18,7 @@ from registry_server.search.index import IndexDamaged, SearchIndex
 from registry_server.store import changes, database, folder, inspection
 from registry_server.store.database import Connection
 from registry_server.store.folder import FileDigest, Unusable
-from registry_server.store.inspection import PluginRow
+from registry_server.store.inspection import NeededBlob, PluginRow
 
 Remedy = Literal["repair", "backup", "person"]
 """Who mends it: `check --repair`, a backup, or somebody who decides."""
@@ -120,8 +120,8 @@ def _check(connection: Connection, data: Path, on_progress: Progress, *, old: da
     findings = (
         *faults,
         *_orphan_findings(connection),
-        *_package_findings(connection, data, on_progress),
-        *_leftover_findings(connection, data, old),
+        *_package_findings(blobs, data, on_progress),
+        *_leftover_findings(connection, data, blobs, old=old),
         *_plugin_findings(connection, listed, on_progress),
         *_feed_findings(connection),
         *_shard_findings(connection, data),
@@ -194,8 +194,7 @@ def _orphan_findings(connection: Connection) -> Iterator[StorageFinding]:
         )
 
 
-def _package_findings(connection: Connection, data: Path, on_progress: Progress) -> Iterator[StorageFinding]:
-    blobs = inspection.needed_blobs(connection)
+def _package_findings(blobs: list[NeededBlob], data: Path, on_progress: Progress) -> Iterator[StorageFinding]:
     for number, blob in enumerate(blobs, start=1):
         try:
             path = folder.blob_path(data / folder.PACKAGES, blob.integrity)
@@ -212,10 +211,12 @@ def _package_findings(connection: Connection, data: Path, on_progress: Progress)
         on_progress("packages", number, len(blobs))
 
 
-def _leftover_findings(connection: Connection, data: Path, old: datetime | None) -> Iterator[StorageFinding]:
+def _leftover_findings(
+    connection: Connection, data: Path, blobs: list[NeededBlob], *, old: datetime | None
+) -> Iterator[StorageFinding]:
     found = list(leftovers(connection, data, old))
     packages = [path for path in found if _is_blob(path)]
-    named = len({blob.integrity for blob in inspection.needed_blobs(connection)})
+    named = len({blob.integrity for blob in blobs})
     if len(packages) > max(FEW, named):
         found = [path for path in found if path not in packages]
         yield StorageFinding(

@@ -1,7 +1,10 @@
 """The feed for followers: pages of changes, and the whole catalogue as a snapshot of shards."""
 
+from datetime import timedelta
+
 import zstandard
 
+from registry_server.contract.integrity import is_integrity
 from registry_server.contract.problems import CursorGone, InvalidRequest, RouteNotFound
 from registry_server.contract.routes import CHANGES_PAGE_MAX
 from registry_server.contract.wire import ChangePage, Shard, Snapshot
@@ -11,6 +14,8 @@ from registry_server.store.changes import ShardRow
 from registry_server.store.database import Connection
 
 COMPRESSION_LEVEL = 12
+SHARD_KEPT = timedelta(hours=1)
+"""How long a shard that no snapshot names stays."""
 
 
 def read_changes(registry: Registry, since: int, limit: int = CHANGES_PAGE_MAX) -> ChangePage:
@@ -52,8 +57,8 @@ def read_snapshot(registry: Registry) -> Snapshot:
 
 
 def read_shard(registry: Registry, digest: str) -> bytes:
-    """Compressed lines of one shard."""
-    if not any(row.digest == digest for row in changes.shard_rows(registry.database.read()).values()):
+    """Compressed lines of one shard, of the present snapshot or of one not long ago."""
+    if not is_integrity(digest) or not registry.shards.path(digest).is_file():
         raise RouteNotFound(f"there is no shard `{digest[:80]}`", hint="read /api/snapshot again")
     return registry.shards.get(digest)
 
@@ -69,6 +74,9 @@ def _shard_count(connection: Connection) -> int:
 
 def _write_shards(registry: Registry) -> None:
     with registry.database.write() as connection:
+        # Who read an older snapshot has this long to fetch its shards.
+        named = {row.digest for row in changes.shard_rows(connection).values()}
+        registry.shards.prune(named, before=registry.clock() - SHARD_KEPT)
         serial = changes.current_serial(connection)
         documents_by_name = changes.all_documents(connection)
         count = changes.shard_count(len(documents_by_name))

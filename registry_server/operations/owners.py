@@ -8,15 +8,11 @@ from registry_server.operations.browse import visible_plugin
 from registry_server.operations.users import find_user
 from registry_server.registry import Registry
 from registry_server.store import owners, plugins
+from registry_server.store.database import Connection
 
 
 def list_owners(registry: Registry, name: str) -> Owners:
-    connection = registry.database.read()
-    plugin = visible_plugin(registry, name)
-    return Owners(
-        owners=tuple(owners.owner_names(connection, plugin)),
-        invited=tuple(owners.invited_names(connection, plugin)),
-    )
+    return _owners(registry.database.read(), visible_plugin(registry, name))
 
 
 def invite(registry: Registry, caller: Caller | None, name: str, request: OwnerRequest) -> Owners:
@@ -32,7 +28,7 @@ def invite(registry: Registry, caller: Caller | None, name: str, request: OwnerR
             raise InvalidRequest(f"`{name}` belongs to {user.name} already")
         owners.invite(connection, plugin, user, by=caller.user, now=registry.clock())
         log(connection, registry, caller, "owner-invite", name, detail=user.name)
-    return list_owners(registry, name)
+        return _owners(connection, plugin)
 
 
 def remove(registry: Registry, caller: Caller | None, name: str, user_name: str) -> None:
@@ -63,6 +59,13 @@ def accept(registry: Registry, caller: Caller | None, name: str) -> None:
 
 def decline(registry: Registry, caller: Caller | None, name: str) -> None:
     _answer(registry, caller, name, is_accepted=False)
+
+
+def _owners(connection: Connection, plugin: int) -> Owners:
+    return Owners(
+        owners=tuple(owners.owner_names(connection, plugin)),
+        invited=tuple(owners.invited_names(connection, plugin)),
+    )
 
 
 def _answer(registry: Registry, caller: Caller | None, name: str, *, is_accepted: bool) -> None:

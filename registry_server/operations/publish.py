@@ -77,12 +77,17 @@ def publish(
         raise _invalid(examined.findings)
     connection = registry.database.read()
     _check_rights(connection, registry, caller, manifest)
-    if plugins.plugin_id(connection, manifest.name) is None:
+    plugin = plugins.plugin_id(connection, manifest.name)
+    if plugin is None:
         registry.limits.spend("new-plugin", f"user {caller.user.id}")
+    else:
+        _check_version_free(connection, plugin, examined)
     registry.packages.put(archive)
     with registry.database.write() as connection:
         # Again, for another publish may have come in between; from here on none can.
         held = _check_rights(connection, registry, caller, manifest)
+        if not registry.packages.has(examined.integrity, examined.size):
+            registry.packages.put(archive)  # a sweep took what no row named yet
         if faults := _check_history(connection, examined):
             raise _invalid(tuple(faults))
         publishing = _Publishing(
@@ -168,7 +173,7 @@ def _check_history(connection: Connection, examined: Examination) -> list[Findin
         return []
     previous = plugins.find_release(connection, examined.name, earlier[0])
     assert previous is not None
-    before = {entry.path: entry.digest for entry in previous.files}
+    before = {entry.path: entry.digest for entry in plugins.files_of(connection, previous)}
     now = {entry.path: entry.digest for entry in examined.files}
     return check_migrations_kept(before, now, earlier[0])
 
@@ -193,15 +198,8 @@ def _insert(connection: Connection, publishing: _Publishing, held: str) -> tuple
             connection, manifest.name, _fields(manifest, publishing.form), held=held, now=now
         )
         owners.add_owner(connection, plugin, caller.user)
-    present = plugins.published_integrity(connection, plugin, manifest.version)
-    if present == examined.integrity:
+    if _check_version_free(connection, plugin, examined):
         return plugin, False
-    if present is not None:
-        raise VersionExists(
-            f"`{manifest.name}` {manifest.version} is already published, with other contents",
-            detail=f"published {present}, sent {examined.integrity}",
-            hint="raise the version in package.json and publish again",
-        )
     plugins.add_release(connection, plugin, _release(manifest, examined, caller), now)
     if plugins.release_versions(connection, plugin)[0] == manifest.version:
         plugins.set_fields(connection, plugin, _fields(manifest, publishing.form))
@@ -215,6 +213,21 @@ def _insert(connection: Connection, publishing: _Publishing, held: str) -> tuple
         detail=f"{examined.integrity}{'; held: ' + held if held else ''}",
     )
     return plugin, True
+
+
+def _check_version_free(connection: Connection, plugin: int, examined: Examination) -> bool:
+    """Whether these very bytes are published already.
+
+    Raises `VersionExists` when others are.
+    """
+    present = plugins.published_integrity(connection, plugin, examined.version)
+    if present not in (None, examined.integrity):
+        raise VersionExists(
+            f"`{examined.name}` {examined.version} is already published, with other contents",
+            detail=f"published {present}, sent {examined.integrity}",
+            hint="raise the version in package.json and publish again",
+        )
+    return present is not None
 
 
 def _fields(manifest: Manifest, form: PublishForm) -> PluginFields:

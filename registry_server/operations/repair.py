@@ -11,7 +11,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from registry_server.contract.problems import InvalidRequest
+from registry_server.contract.problems import InvalidRequest, RegistryDamaged
 from registry_server.operations import feed
 from registry_server.operations.check import (
     YOUNG,
@@ -102,7 +102,8 @@ def _mend(
     if "shards" in codes:
         _make_shards(registry)
     if codes & {"search-index", "feed-gap"}:
-        reindex(registry)
+        with suppress(RegistryDamaged):  # a document that cannot be read is a finding of its own
+            reindex(registry)
     with registry.database.write() as connection:
         # Under the lock no publish can put a row where this look saw none.
         mendable = {finding.subject for finding in found.of("repair")}
@@ -122,7 +123,11 @@ def _mend_plugin(connection: Connection, name: str, now: datetime) -> None:
     sums = inspection.find_plugin(connection, name) or found
     if name in inspection.plugins_with_label_gaps(connection):
         inspection.number_labels(connection, name)
-    is_true = sums.documented_downloads <= sums.downloads and inspection.is_document_current(connection, sums)
+    try:
+        is_current = inspection.is_document_current(connection, sums)
+    except ValueError:  # its rows cannot be read: that needs a backup
+        return
+    is_true = is_current and sums.documented_downloads <= sums.downloads
     if found.has_document and (not is_true or name in inspection.plugins_without_entry(connection)):
         changes.record(connection, found.id, now)
 
@@ -133,7 +138,7 @@ def _fill_gaps(registry: Registry) -> None:
         if sum(len(gap) for gap in gaps) <= inspection.GAPS_MAX:
             inspection.fill_gaps(connection, gaps, registry.clock())
             # What the lost entries said is not known, so nobody may rely on having read past them.
-            changes.write_meta(connection, "epoch", secrets.token_hex(8))
+            inspection.begin_epoch(connection, secrets.token_hex(8))
 
 
 def _bring_packages(registry: Registry, found: CheckReport, backup: Path) -> None:

@@ -27,10 +27,11 @@ from registry_server.operations.backup_folder import (
 from registry_server.operations.reindex import reindex
 from registry_server.registry import Clock, now_utc, open_registry
 from registry_server.store import folder, inspection
-from registry_server.store.folder import DATABASE, PACKAGES, RESTORING
+from registry_server.store.folder import DATABASE, PACKAGES, RESTORING, SETTINGS
 from registry_server.store.inspection import NeededBlob
 
-_DERIVED = ("shards", "search")
+_PARTS = (PACKAGES, "shards", "search", SETTINGS)
+"""What goes into place before the database."""
 
 
 class RestoreReport(Struct, frozen=True, kw_only=True):
@@ -74,6 +75,7 @@ def restore(
                     raise lacks(source, lacking)
                 on_progress("index", 0, 1)
                 epoch = _begin_again(staging, clock)
+                _stage_settings(staging, manifest)
                 _move_into_place(staging, data)
         except BaseException:
             if is_new:
@@ -135,13 +137,20 @@ def _begin_again(staging: Path, clock: Clock) -> str:
     registry = open_registry(staging, clock)
     try:
         with registry.database.write() as connection:
-            inspection.start_over(connection, epoch)
+            inspection.begin_epoch(connection, epoch)
+            inspection.forget_shards(connection)
         feed.read_snapshot(registry)
         with suppress(RegistryDamaged):  # a document that was unreadable before; a check names it
             reindex(registry)
     finally:
         registry.close()
     return epoch
+
+
+def _stage_settings(staging: Path, manifest: BackupManifest) -> None:
+    if manifest.settings is not None:
+        with folder.new_file(staging / SETTINGS) as file:
+            file.write(manifest.settings.encode())
 
 
 def _move_into_place(staging: Path, data: Path) -> None:
@@ -152,7 +161,7 @@ def _move_into_place(staging: Path, data: Path) -> None:
         )
     _sync_tree(staging)
     _check_empty(data)
-    for name in (PACKAGES, *_DERIVED):
+    for name in _PARTS:
         if (staging / name).exists():
             (staging / name).rename(data / name)
     folder.sync(data)
@@ -170,7 +179,7 @@ def _sync_tree(root: Path) -> None:
 def _clear(data: Path, *, but_lock: bool = False) -> None:
     """What a restore that ended early left."""
     for path in data.iterdir():
-        if path.name in (PACKAGES, *_DERIVED) or (path.name == RESTORING and not but_lock):
+        if path.name in _PARTS or (path.name == RESTORING and not but_lock):
             folder.remove_tree(path)
     if but_lock:
         for path in (data / RESTORING).iterdir():
@@ -185,7 +194,7 @@ def _check_empty(data: Path) -> None:
     if not data.is_dir():
         raise InvalidRequest(f"{data} is not a folder", hint="name an empty or a new one")
     names = {path.name for path in data.iterdir()} - NOT_OURS
-    is_left_over = RESTORING in names and names <= {RESTORING, PACKAGES, *_DERIVED}
+    is_left_over = RESTORING in names and names <= {RESTORING, *_PARTS}
     if names and not is_left_over:
         raise InvalidRequest(
             f"{data} is not empty",

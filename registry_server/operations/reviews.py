@@ -120,6 +120,7 @@ def answer(registry: Registry, caller: Caller | None, name: str, author: str, *,
 def hide(registry: Registry, caller: Caller | None, name: str, author: str, *, reason: str) -> None:
     """Takes a review's text and stars out of sight, with the reason shown; empty shows it again."""
     caller = require_admin(caller)
+    reason = reason.strip()
     _check_reason(reason)
 
     def set_hidden(connection: Connection, plugin: int, user: User) -> None:

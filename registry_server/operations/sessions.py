@@ -5,7 +5,6 @@ GitHub for a code, the person enters it there, and the registry asks GitHub who 
 token is used for that one question and never kept.
 """
 
-from datetime import timedelta
 from typing import Literal
 
 from registry_server.contract.account_wire import (
@@ -21,12 +20,11 @@ from registry_server.contract.account_wire import (
     SessionState,
     TokenRequest,
 )
-from registry_server.contract.names import is_name
 from registry_server.contract.problems import InvalidRequest, LoginRefused
 from registry_server.operations import passwords
 from registry_server.operations.accounts import Caller, require, require_caller
 from registry_server.operations.audit import log
-from registry_server.operations.tokens import issue, revoke_own_token
+from registry_server.operations.tokens import is_user_name, issue, lifetime_of, revoke_own_token
 from registry_server.operations.users import check_password
 from registry_server.registry import Registry
 from registry_server.store import accounts, owners, plugins
@@ -136,7 +134,7 @@ def _open(registry: Registry, account: Account, *, label: str, days: int | None,
     caller = Caller(user=account.user, scopes=frozenset(), address=address)
     scopes = SCOPES if account.user.is_admin else tuple(scope for scope in SCOPES if scope != "admin")
     request = TokenRequest(label=label or "login", scopes=scopes)
-    lifetime = timedelta(days=days) if days is not None else None
+    lifetime = lifetime_of(days)
     with registry.database.write() as connection:
         return issue(connection, registry, account.user, caller=caller, request=request, lifetime=lifetime)
 
@@ -152,7 +150,7 @@ def _github_account(registry: Registry, github_id: int, login: str) -> Account:
         account = accounts.find_github_account(connection, github_id)
         if account is not None:
             return account
-        if not is_name(name) or accounts.find_user(connection, name) is not None:
+        if not is_user_name(name) or accounts.find_user(connection, name) is not None:
             raise LoginRefused(
                 f"the name `{name[:80]}` cannot be had here",
                 detail="it belongs to an account that is not linked to GitHub, or is no name here",
@@ -171,7 +169,7 @@ def _owned(connection: Connection, plugin: int) -> OwnedPlugin:
     state, reason = plugin_state(connection, plugin)
     return OwnedPlugin(
         name=plugins.name_of(connection, plugin),
-        latest_version=next(iter(plugins.release_versions(connection, plugin)), ""),
+        latest_version=plugins.make_document(connection, plugin).latest_version,
         state=state,
         reason=reason,
     )

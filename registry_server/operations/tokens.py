@@ -12,7 +12,7 @@ from registry_server.contract.account_wire import (
 )
 from registry_server.contract.names import NAME_MAX, is_name
 from registry_server.contract.problems import Forbidden, InvalidName, InvalidRequest, TokenNotFound
-from registry_server.contract.routes import LABEL_MAX, TOKEN_DAYS_MAX
+from registry_server.contract.routes import LABEL_MAX, NAME_PATTERN_MAX, TOKEN_DAYS_MAX
 from registry_server.contract.tokens import RANDOM_BYTES, is_token, make_token
 from registry_server.operations.accounts import OPERATOR, Caller, require, require_caller
 from registry_server.operations.audit import log
@@ -22,7 +22,8 @@ from registry_server.store.accounts import User
 from registry_server.store.database import Connection
 
 LIFETIME_MAX = timedelta(days=TOKEN_DAYS_MAX)
-PATTERN_MAX = 100
+ANYBODY = "anybody"
+"""Whoever reports a leaked token, in the audit log."""
 
 
 def create_token(
@@ -73,12 +74,43 @@ def create_own_token(registry: Registry, caller: Caller | None, request: TokenRe
         )
     if caller.pattern not in ("*", request.pattern):
         raise Forbidden(
-            f"the token cannot be for `{request.pattern[:PATTERN_MAX]}`",
+            f"the token cannot be for `{request.pattern[:NAME_PATTERN_MAX]}`",
             detail=f"the one shown is for plugins named like `{caller.pattern}`",
         )
-    lifetime = timedelta(days=request.days) if request.days is not None else None
+    lifetime = _within(_time_left(registry, caller), lifetime_of(request.days), registry)
     with registry.database.write() as connection:
         return issue(connection, registry, caller.user, caller=caller, request=request, lifetime=lifetime)
+
+
+def lifetime_of(days: int | None) -> timedelta | None:
+    """Raises `InvalidRequest` for days that no token lives."""
+    if days is not None and not 0 < days <= TOKEN_DAYS_MAX:
+        raise _lifetime_refused(LIFETIME_MAX, str(days))
+    return timedelta(days=days) if days is not None else None
+
+
+def _time_left(registry: Registry, caller: Caller) -> timedelta | None:
+    """Of the token shown; None for who needs none."""
+    shown = accounts.list_tokens(registry.database.read(), caller.user) if caller.token_id else []
+    left = [token.expires_at - registry.clock() for token in shown if token.id == caller.token_id]
+    return left[0] if left else None
+
+
+def _within(left: timedelta | None, wanted: timedelta | None, registry: Registry) -> timedelta | None:
+    """What was wanted, else what the settings say, and never longer than `left`.
+
+    A day that has begun counts: 30 days are to be had by a token of 30 days that was made a moment ago.
+    Raises `Forbidden` beyond that.
+    """
+    if left is None:
+        return wanted
+    if wanted is not None and wanted - left >= timedelta(days=1):
+        raise Forbidden(
+            f"the token cannot be for {wanted.days} days",
+            detail=f"the one shown is good for {left.days} more",
+            hint="log in again: donkeytui login",
+        )
+    return min(wanted or timedelta(days=registry.settings.tokens.default_days), left)
 
 
 def issue(
@@ -163,7 +195,7 @@ def revoke_leaked_token(registry: Registry, secret: str, address: str) -> None:
         )
     row = accounts.find_token(registry.database.read(), secret)
     if row is not None and not row.is_revoked:
-        finder = Caller(user=User(0, "anybody", False), scopes=frozenset(), address=address)
+        finder = Caller(user=User(0, ANYBODY, False), scopes=frozenset(), address=address)
         _revoke(registry, finder, row.id, owner=None, action="token-leaked")
 
 
@@ -177,7 +209,18 @@ def _revoke(
         log(connection, registry, caller, action, str(token_id))
 
 
+def is_user_name(name: str) -> bool:
+    """Formed like a plugin's, and not what the audit log calls somebody who is no user."""
+    return is_name(name) and name.casefold() not in (OPERATOR.user.name, ANYBODY)
+
+
 def check_user_name(name: str) -> None:
+    if is_name(name) and not is_user_name(name):
+        raise InvalidName(
+            f"a user cannot be called `{name}`",
+            detail="the audit log means somebody else by it",
+            hint="choose another name",
+        )
     if not is_name(name):
         raise InvalidName(
             f"`{name[:NAME_MAX]}` is not a name for a user",
@@ -186,15 +229,18 @@ def check_user_name(name: str) -> None:
         )
 
 
+def _lifetime_refused(longest: timedelta, asked: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"a token lives between a moment and {longest.days} days", detail=f"asked for {asked} days"
+    )
+
+
 def _check_request(request: TokenRequest, lifetime: timedelta, longest: timedelta) -> None:
     if unknown := set(request.scopes) - set(SCOPES):
         raise InvalidRequest(f"`{min(unknown)}` is not a scope", hint=f"scopes are {', '.join(SCOPES)}")
     if not timedelta(0) < lifetime <= longest:
-        raise InvalidRequest(
-            f"a token lives between a moment and {longest.days} days",
-            detail=f"asked for {lifetime.days} days",
-        )
-    if not 0 < len(request.pattern) <= PATTERN_MAX or not request.pattern.isprintable():
+        raise _lifetime_refused(longest, str(lifetime.days))
+    if not 0 < len(request.pattern) <= NAME_PATTERN_MAX or not request.pattern.isprintable():
         raise InvalidRequest("the pattern of names cannot be read", hint="write it like `team-*`")
     if len(request.label) > LABEL_MAX or not (request.label == "" or request.label.isprintable()):
         raise InvalidRequest(f"a label has at most {LABEL_MAX} readable characters")

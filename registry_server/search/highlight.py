@@ -1,9 +1,13 @@
 """Which characters of a text a query matched. Offsets are into the text as given: clean it first."""
 
+import re
+from collections.abc import Sequence
 from html import escape
 
 from registry_server.search.query import SearchQuery
 from registry_server.search.words import fold
+
+_SPECIAL = re.compile("[&<>\"']")
 
 Span = tuple[int, int]
 """Start and end, end exclusive, in characters."""
@@ -18,6 +22,8 @@ def highlight(text: str, query: SearchQuery) -> tuple[Span, ...]:
     if not wanted or not text:
         return ()
     folded, origin = _fold_with_origin(text)
+    if not any(term in folded for term in wanted):
+        return ()
     spans: list[Span] = []
     for term in wanted:
         start = folded.find(term)
@@ -31,17 +37,19 @@ def highlight(text: str, query: SearchQuery) -> tuple[Span, ...]:
 
 def marked_html(text: str, spans: tuple[Span, ...]) -> str:
     """The escaped text with `<mark>` round each span."""
+    # Most texts have nothing to escape, and looking for it once is cheaper than piece by piece.
+    safe = escape if _SPECIAL.search(text) else str
     parts, at = list[str](), 0
     for start, end in spans:
-        parts += [escape(text[at:start]), "<mark>", escape(text[start:end]), "</mark>"]
+        parts += [safe(text[at:start]), "<mark>", safe(text[start:end]), "</mark>"]
         at = end
-    return "".join((*parts, escape(text[at:])))
+    return "".join((*parts, safe(text[at:])))
 
 
-def _fold_with_origin(text: str) -> tuple[str, list[int]]:
+def _fold_with_origin(text: str) -> tuple[str, Sequence[int]]:
     """Folded text, and for each of its characters the place it came from."""
     if text.isascii():
-        return text.lower(), list(range(len(text)))
+        return text.lower(), range(len(text))
     folded, origin = list[str](), list[int]()
     for place, character in enumerate(text):
         for part in fold(character):

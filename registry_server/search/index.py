@@ -71,6 +71,14 @@ class SearchIndex:
         generation = self._follow()
         return generation.manifest if generation else None
 
+    def stamp(self) -> Stamp | None:
+        """Changes with every generation; None without an index."""
+        return self._current_stamp()
+
+    def size(self) -> int:
+        """Documents of the generation that was used last, without looking for a newer one."""
+        return self._generation.manifest.documents if self._generation else 0
+
     def search(
         self, query: SearchQuery, *, limit: int, offset: int = 0, installed: Collection[str] = ()
     ) -> SearchResult:

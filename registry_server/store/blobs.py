@@ -23,6 +23,9 @@ class Blobs:
     def path(self, integrity: str) -> Path:
         return blob_path(self.root, integrity)
 
+    def has(self, integrity: str, size: int) -> bool:
+        return has_size(self.path(integrity), size)
+
     def put(self, data: bytes) -> str:
         """Stores `data` durably; returns its integrity."""
         integrity = integrity_of(data)

@@ -4,6 +4,8 @@ WAL, `synchronous=FULL`: what was acknowledged survives a power cut. Only the wr
 and readers are `query_only`, which also stays clear of the WAL-reset bug of SQLite before 3.51.3.
 """
 
+import errno
+import os
 import sqlite3
 import threading
 import time
@@ -165,15 +167,26 @@ def copy_database(connection: Connection, target: Path) -> None:
     """All committed rows as one self-contained file, without holding up who writes meanwhile.
 
     In one step: page by page, SQLite would begin again with every write.
+
+    Raises `OSError` when `target`'s disk is full.
     """
     with translated():
         copy = sqlite3.connect(target, isolation_level=None)
         try:
-            connection.backup(copy)
+            _copy_pages(connection, copy, target)
             # Without this, whoever opens the copy needs a log beside it, and a place to write one.
             copy.execute("PRAGMA journal_mode=DELETE")
         finally:
             copy.close()
+
+
+def _copy_pages(connection: Connection, copy: Connection, target: Path) -> None:
+    try:
+        connection.backup(copy)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:  # the copy's disk: nothing is written to the other
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target)) from error
+        raise
 
 
 def missing_steps(connection: Connection) -> list[str]:

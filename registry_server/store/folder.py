@@ -22,6 +22,7 @@ from registry_server.contract.problems import RegistryBusy
 
 DATABASE = "registry.sqlite"
 PACKAGES = "packages"
+SETTINGS = "registry.toml"
 RESTORING = ".restoring"
 """Where a restore puts everything until it is whole."""
 TEMPORARY = ".new-"

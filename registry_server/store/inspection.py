@@ -17,6 +17,7 @@ from registry_server.contract.wire import PluginDocument
 from registry_server.store import changes, plugins, reviews
 from registry_server.store.database import Connection, Row
 
+FORMER = "former-epochs"
 FAULTS_MAX = 100
 GAPS_MAX = 10_000
 _OF_AN_INDEX = re.compile(r"missing from index|wrong # of entries in index|non-unique entry in index")
@@ -66,6 +67,8 @@ class PluginRow(Struct, frozen=True, kw_only=True):
 
 class Counts(Struct, frozen=True, kw_only=True):
     epoch: str
+    former_epochs: tuple[str, ...]
+    """What it was before a restore or a repair had followers begin again, the last first."""
     serial: int
     plugins: int
     releases: int
@@ -73,8 +76,10 @@ class Counts(Struct, frozen=True, kw_only=True):
 
 def read_counts(connection: Connection) -> Counts:
     """Raises `RegistryDamaged` for a database that was never set up."""
+    former = changes.read_meta(connection, FORMER) if changes.has_meta(connection, FORMER) else ""
     return Counts(
         epoch=changes.read_epoch(connection),
+        former_epochs=tuple(former.split()),
         serial=changes.current_serial(connection),
         plugins=connection.execute("SELECT count(*) FROM plugins").fetchone()[0],
         releases=connection.execute("SELECT count(*) FROM releases").fetchone()[0],
@@ -266,10 +271,11 @@ def fill_gaps(connection: Connection, gaps: Sequence[range], now: datetime) -> N
         )
 
 
-def start_over(connection: Connection, epoch: str) -> None:
-    """Followers begin again: a new epoch, and shards made anew when somebody asks."""
+def begin_epoch(connection: Connection, epoch: str) -> None:
+    """Followers begin again. The earlier epochs are kept: by them a backup knows its registry."""
+    former = changes.read_meta(connection, FORMER) if changes.has_meta(connection, FORMER) else ""
+    changes.write_meta(connection, FORMER, f"{changes.read_epoch(connection)} {former}".strip())
     changes.write_meta(connection, "epoch", epoch)
-    forget_shards(connection)
 
 
 def forget_shards(connection: Connection) -> None:

@@ -90,6 +90,8 @@ _PEOPLE = (
         subject TEXT NOT NULL, detail TEXT NOT NULL, address TEXT NOT NULL) STRICT""",
     """CREATE TABLE reserved_names (
         lookalike TEXT PRIMARY KEY, name TEXT NOT NULL, reason TEXT NOT NULL) STRICT""",
+    "CREATE INDEX plugins_by_downloads ON plugins (downloads DESC, updated_at DESC, name)",
+    "CREATE INDEX plugins_by_update ON plugins (updated_at DESC, name)",
     "ALTER TABLE plugins ADD COLUMN held TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE plugins ADD COLUMN quarantine TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE releases ADD COLUMN quarantine TEXT NOT NULL DEFAULT ''",

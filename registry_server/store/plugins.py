@@ -59,11 +59,10 @@ class NewRelease(Struct, frozen=True, kw_only=True):
 
 
 class StoredRelease(Struct, frozen=True, kw_only=True):
+    id: int
     plugin_id: int
     integrity: str
     size: int
-    readme: str
-    files: tuple[EntryListing, ...]
     held: str
     """Why the plugin waits for an admin; empty: it does not."""
     quarantine: str
@@ -185,7 +184,7 @@ def newest_integrity(connection: Connection) -> str | None:
 
 def find_release(connection: Connection, name: str, version: str) -> StoredRelease | None:
     row = connection.execute(
-        "SELECT plugin_id, integrity, size, readme, files, held,"
+        "SELECT releases.id, plugin_id, integrity, size, held,"
         " coalesce(nullif(releases.quarantine, ''), plugins.quarantine) AS quarantine FROM releases"
         " JOIN plugins ON plugins.id = plugin_id WHERE name = ? AND version = ?",
         (name, version),
@@ -193,14 +192,23 @@ def find_release(connection: Connection, name: str, version: str) -> StoredRelea
     if row is None:
         return None
     return StoredRelease(
+        id=row["id"],
         plugin_id=row["plugin_id"],
         integrity=row["integrity"],
         size=row["size"],
-        readme=row["readme"],
-        files=_files_decoder.decode(row["files"]),
         held=row["held"],
         quarantine=row["quarantine"],
     )
+
+
+def readme_of(connection: Connection, release: StoredRelease) -> str:
+    text: str = connection.execute("SELECT readme FROM releases WHERE id = ?", (release.id,)).fetchone()[0]
+    return text
+
+
+def files_of(connection: Connection, release: StoredRelease) -> tuple[EntryListing, ...]:
+    text = connection.execute("SELECT files FROM releases WHERE id = ?", (release.id,)).fetchone()[0]
+    return _files_decoder.decode(text)
 
 
 def release_versions(connection: Connection, plugin: int) -> list[str]:

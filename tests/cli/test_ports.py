@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from registry_server.cli import run
+from registry_server.cli.run import run
 
 
 @pytest.fixture

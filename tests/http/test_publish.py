@@ -17,6 +17,7 @@ from registry_server.contract.routes import PUBLISH_BODY_MAX_BYTES
 from registry_server.http.app import build_app
 from registry_server.operations.accounts import local_caller
 from registry_server.operations.tokens import create_token, list_tokens, revoke_token
+from registry_server.operations.users import set_admin
 from registry_server.registry import Registry, open_registry
 from registry_server.store import changes
 from tests.support.asgi_calls import Api, problem_code
@@ -196,7 +197,8 @@ def test_only_owners_publish_a_further_release(ada: Api, anonymous: Api, registr
 def test_an_admin_publishes_for_others(ada: Api, anonymous: Api, registry: Registry) -> None:
     send_as_designed(ada, "auth")
     admin = anonymous.with_token(create_token(registry, "root", scopes=["admin"], is_admin=True))
-    no_admin = anonymous.with_token(create_token(registry, "bob", scopes=["admin"]))
+    no_admin = anonymous.with_token(create_token(registry, "bob", scopes=["admin"], is_admin=True))
+    set_admin(registry, "bob", is_admin=False)
 
     assert problem_code(send_as_designed(no_admin, "auth", "1.1.0")) == "forbidden"
     assert send_as_designed(admin, "auth", "1.1.0").status_code == 201

@@ -210,7 +210,7 @@ def test_what_is_no_plugin_name_never_becomes_a_folder(name: str) -> None:
         ('{"lockfileVersion": 1, "lockfileVersion": 1}', "`lockfileVersion` twice"),
         ('{"lockfileVersion": 1, "plugins": {"auth": {}, "auth": {}}}', "`auth` twice"),
         ('{"lockfileVersion": NaN}', "NaN"),
-        ("9" * 5000, "limit"),
+        ("9" * 5000, "5000 digits"),
         ('{"lockfileVersion": 1, "x": ' + "[" * 100_000, "nested deeper"),
         (TEXT.replace("{\n", "\ufeff{\n", 1), "not JSON"),
         (" " * (LOCKFILE_MAX_BYTES + 1), "larger than"),

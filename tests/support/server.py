@@ -26,7 +26,10 @@ def running_server(folder: Path, **settings: str) -> Iterator[Server]:
     `settings` are variables, REGISTRY_SERVER_LIMITS="false" for instance.
     """
     data = folder / "server"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **settings}
+    root = str(Path(__file__).parents[2])
+    # Nobody reads what it says afterwards: a line a request would fill the pipe and stop the server.
+    quiet = {"REGISTRY_SERVER_LOG_REQUESTS": "false"}
+    environment = {**os.environ, "PYTHONPATH": root, **quiet, **settings}
     command = [sys.executable, "-m", "registry_server"]
     made = subprocess.run(
         [*command, "init", "--starter", "--data", str(data)],

@@ -30,6 +30,8 @@ RANGES = (
     "^2.0.0-beta.1",
 )
 
+REASONS = ("it sends keys away", "its author asked for it")
+
 Documents = dict[str, PluginDocument]
 Wishes = list[tuple[str, str]]
 
@@ -39,6 +41,7 @@ class Case:
 
     def __init__(self, seed: int, *, size: int = 5, is_plain: bool = False) -> None:
         self.random = random.Random(seed)  # noqa: S311 - repeatable, and no secret
+        self._operator = random.Random(f"operator {seed}")  # noqa: S311 - apart, so that the rest is as without quarantine
         names = [f"p{number}" for number in range(self.random.randint(1, size))]
         self.documents: Documents = {name: self._document(name, names, is_plain) for name in names}
         asked = self.random.sample(names, self.random.randint(1, min(3, len(names))))
@@ -59,6 +62,7 @@ class Case:
                     *self._needs(names),
                     yanked=self.random.random() < chance,
                     deprecated=self.random.random() < chance,
+                    quarantine=self._operator.choice(REASONS) if self._operator.random() < chance else "",
                     framework=">=3.0.0" if self.random.random() < chance else "*",
                 )
                 for version in versions
@@ -118,6 +122,7 @@ def is_usable(case: Case, name: str, one: Release) -> bool:
     is_exact = (name, one.version) in case.wishes
     return (
         (not one.yanked or is_locked)
+        and (not one.quarantine or is_locked)
         and (not one.deprecated or is_locked or is_exact)
         and parse_range(one.framework).allows(FRAMEWORK, include_prerelease=True)
     )
@@ -185,7 +190,7 @@ def welcome(case: Case, name: str, one: Release) -> tuple[bool, bool, bool, obje
     version = parse_version(one.version)
     return (
         case.locked.get(name) == one.version,
-        not (one.yanked or one.deprecated),
+        not (one.yanked or one.deprecated or one.quarantine),
         not version.is_prerelease,
         version.key,
     )

@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from donkeytui.operations.search import Hit, SearchPage
     from donkeytui.operations.sync import CatalogueState
     from donkeytui.session import Session
+    from registry_server.contract.review_wire import ReviewSort
     from registry_server.contract.wire import PluginDocument, Release
 
 SORTS = ("relevance", "downloads", "rating", "recent", "name")
+REVIEW_SORTS = ("recent", "helpful", "highest", "lowest")
 RELEASES_SHOWN = 10
 
 
@@ -132,8 +134,42 @@ def _say_total(output: Output, found: "SearchPage", state: "CatalogueState", pag
 @verb(name="info", epilog="Example: donkeytui info auth-jwt@^1.0.0 --readme")
 @click.argument("plugin")
 @click.option("--readme", is_flag=True, help="Print the README of the release.")
-def info_command(invocation: Invocation, plugin: str, readme: bool) -> None:
+@click.option("--reviews", "has_reviews", is_flag=True, help="Print what others think of the plugin.")
+@click.option("--sort", type=click.Choice(REVIEW_SORTS), help="With --reviews.  [default: recent]")
+@click.option("--page", type=click.IntRange(1, 1000), help="With --reviews.")
+def info_command(
+    invocation: Invocation,
+    plugin: str,
+    readme: bool,
+    has_reviews: bool,
+    sort: "ReviewSort | None",
+    page: int | None,
+) -> None:
     """Show everything about PLUGIN (a name, or name@range)."""
+    if has_reviews and readme:
+        raise click.UsageError("--readme and --reviews are two questions: choose one")
+    if not has_reviews and (sort or page):
+        raise click.UsageError("--sort and --page go with --reviews")
+    if has_reviews:
+        _show_reviews(invocation, plugin, sort or "recent", page or 1)
+    else:
+        _show_info(invocation, plugin, readme=readme)
+
+
+def _show_reviews(invocation: Invocation, plugin: str, sort: "ReviewSort", page: int) -> None:
+    from donkeytui.cli.reviews import print_reviews
+    from donkeytui.operations.rating import read_reviews
+    from registry_server.contract.ranges import parse_requirement
+
+    name = parse_requirement(plugin).name
+    found = invocation.run(lambda session: read_reviews(session, name, sort=sort, page=page))
+    if invocation.output.is_json:
+        invocation.output.result({"plugin": name, "page": page, "sort": sort, "reviews": found})
+    else:
+        print_reviews(invocation.output, name, found, number=page)
+
+
+def _show_info(invocation: Invocation, plugin: str, *, readme: bool) -> None:
     from donkeytui.operations.show import choose_release, read_readme, show
     from donkeytui.operations.sync import refresh_if_stale
     from registry_server.contract.ranges import parse_requirement

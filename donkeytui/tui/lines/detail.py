@@ -2,7 +2,7 @@
 
 from donkeytui.tui.lines.listing import ProjectState
 from donkeytui.tui.lines.numbers import short_number, size_text
-from donkeytui.tui.text import EMPTY, Line, Span, span, wrapped
+from donkeytui.tui.text import EMPTY, Line, Span, StyleName, span, wrapped
 from registry_server.contract.problems import ProblemError
 from registry_server.contract.ranges import parse_range, parse_requirement
 from registry_server.contract.versions import Version, parse_version
@@ -12,7 +12,7 @@ TABS = ("Readme", "Releases", "Depends")
 
 
 def header_lines(plugin: PluginDocument, release: Release, state: ProjectState, width: int) -> list[Line]:
-    """Four to six lines: name, description, facts, state."""
+    """Name, description, facts, state; and what is wrong with the release, and with the installed one."""
     lines: list[Line] = [
         (
             span(plugin.display_name, "heading"),
@@ -35,13 +35,23 @@ def header_lines(plugin: PluginDocument, release: Release, state: ProjectState, 
     if mark.text:
         version = state.installed.get(plugin.name, "")
         lines.append((mark, span(f"  {version} in this project" if version else "", "dim")))
-    if release.yanked:
-        lines += wrapped(
-            (span(f"✗ yanked: {release.yank_reason or 'withdrawn by its author'}", "bad"),), width
-        )
-    if release.deprecated:
-        lines += wrapped((span(f"! deprecated: {release.deprecation}", "warn"),), width)
+    for text, style in _warnings(plugin, release, state.installed.get(plugin.name)):
+        lines += wrapped((span(text, style),), width)
     return lines
+
+
+def _warnings(plugin: PluginDocument, release: Release, installed: str | None) -> list[tuple[str, StyleName]]:
+    found: list[tuple[str, StyleName]] = []
+    if release.quarantine:
+        found.append((f"✗ quarantined: {release.quarantine}", "bad"))
+    here = next((each for each in plugin.versions if each.version == installed), None)
+    if here is not None and here.quarantine and here.version != release.version:
+        found.append((f"✗ {here.version} in this project is quarantined: {here.quarantine}", "bad"))
+    if release.yanked:
+        found.append((f"✗ yanked: {release.yank_reason or 'withdrawn by its author'}", "bad"))
+    if release.deprecated:
+        found.append((f"! deprecated: {release.deprecation}", "warn"))
+    return found
 
 
 def tabs_line(current: int) -> Line:
@@ -56,28 +66,30 @@ def release_lines(plugin: PluginDocument, state: ProjectState, width: int) -> li
     lines: list[Line] = []
     for release in plugin.versions:
         is_here = release.version == installed
-        word, style = (
-            ("yanked", "bad")
-            if release.yanked
-            else ("deprecated", "warn")
-            if release.deprecated
-            else ("", "")
-        )
+        mark, reason = _standing(release)
         lines.append(
             (
                 span(f"{release.version:<16}", "strong" if release.version == plugin.latest_version else ""),
                 span(f"{release.created_at:%Y-%m-%d}  {size_text(release.size):>9}  ", "dim"),
                 span("✓ installed  " if is_here else "", "good"),
-                span({"yanked": "✗ yanked", "deprecated": "! deprecated"}.get(word, ""), style or ""),  # type: ignore[arg-type]
+                mark,
             )
         )
-        reason = release.yank_reason if release.yanked else release.deprecation
         if reason:
             lines += [(span("    "), *part) for part in wrapped((span(reason, "dim"),), width - 4)]
         for text in release.description.splitlines()[:8]:
             if text.strip():
                 lines += [(span("    "), *part) for part in wrapped((span(text, "dim"),), width - 4)]
     return lines
+
+
+def _standing(release: Release) -> tuple[Span, str]:
+    """What is worst about a release, and why."""
+    if release.quarantine:
+        return span("✗ quarantined", "bad"), release.quarantine
+    if release.yanked:
+        return span("✗ yanked", "bad"), release.yank_reason
+    return span("! deprecated" if release.deprecated else "", "warn"), release.deprecation
 
 
 def dependency_lines(
@@ -118,6 +130,8 @@ def _tree(
         known = documents.get(wanted)
         if known is None:
             mark = span("  ✗ not in this registry", "bad")
+        elif here is None and known.quarantine:
+            mark = span("  ✗ quarantined", "bad")
         lines.append((span("  " * depth), span(wanted, "strong"), span(f" {range_text}", "dim"), mark))
         if known is not None and wanted not in above:
             latest = next(r for r in known.versions if r.version == known.latest_version)

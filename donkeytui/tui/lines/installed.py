@@ -1,10 +1,11 @@
 """Rows of what is installed, problems first, and the words for a project that is none."""
 
 from donkeytui.operations.installed import InstalledList, InstalledPlugin
-from donkeytui.tui.lines.listing import ProjectState
+from donkeytui.tui.lines.listing import ProjectState, direction
 from donkeytui.tui.text import Line, Span, fitted, span
 
 _PROBLEM_WORDS = {
+    "quarantined": "✗ quarantined",
     "missing": "! files missing",
     "edited": "! edited by you",
     "yanked": "✗ yanked",
@@ -14,9 +15,15 @@ _PROBLEM_WORDS = {
 
 
 def ordered(installed: InstalledList) -> list[InstalledPlugin]:
-    """What needs a look first, then by name."""
+    """What is in quarantine first, then what needs a look, then by name."""
     return sorted(
-        installed.plugins, key=lambda plugin: (not plugin.problems, not plugin.has_update, plugin.name)
+        installed.plugins,
+        key=lambda plugin: (
+            not plugin.quarantine,
+            not plugin.problems,
+            not plugin.has_update,
+            plugin.name,
+        ),
     )
 
 
@@ -41,7 +48,8 @@ def installed_line(plugin: InstalledPlugin, width: int, state: ProjectState) -> 
         parts += [state.mark(plugin.name), span("  ")]
     parts += [span(f"{_PROBLEM_WORDS[problem]}  ", "warn") for problem in plugin.problems]
     if plugin.has_update:
-        parts.append(span(f"↑ update {plugin.newest_in_range}", "good"))
+        arrow = direction(plugin.version, plugin.newest_in_range)
+        parts.append(span(f"{arrow} update {plugin.newest_in_range}", "good"))
     elif plugin.newest and plugin.newest != plugin.version:
         parts.append(span(f"{plugin.newest} is out of range", "dim"))
     elif not plugin.problems:

@@ -1,6 +1,6 @@
 """Rows of the Browse list: name, release, state in this project, description, as wide as there is room."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -9,6 +9,7 @@ from donkeytui.operations.search import Hit, Home
 from donkeytui.tui.lines.numbers import short_number
 from donkeytui.tui.text import Line, Span, fitted, marked, span
 from registry_server.contract.foreign import clean
+from registry_server.contract.versions import parse_version
 from registry_server.search.highlight import highlight
 from registry_server.search.query import SearchQuery
 
@@ -27,6 +28,11 @@ _STAGED_WORDS = {
 }
 
 
+def direction(before: str, after: str) -> str:
+    """Sign of a move; downwards only where what is installed is in quarantine."""
+    return "↓" if parse_version(after) < parse_version(before) else "↑"
+
+
 class ProjectState(Struct, frozen=True, kw_only=True):
     """What the list says of a plugin in this project."""
 
@@ -36,13 +42,17 @@ class ProjectState(Struct, frozen=True, kw_only=True):
     """Name -> version it could move to."""
     staged: Mapping[str, str] = {}
     """Name -> `install`, `remove` or `update`."""
+    quarantined: Collection[str] = ()
+    """Plugins whose installed release is in quarantine."""
 
     def mark(self, name: str) -> Span:
         """Sign and word, so that colour is never the only sign."""
         if action := self.staged.get(name):
             return span(_STAGED_WORDS[action], "accent")
+        if name in self.quarantined:
+            return span("✗ quarantined", "bad")
         if version := self.updates.get(name):
-            return span(f"↑ {version}", "warn")
+            return span(f"{direction(self.installed.get(name, version), version)} {version}", "warn")
         return span("✓ installed", "good") if name in self.installed else span("")
 
 

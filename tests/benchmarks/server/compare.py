@@ -18,7 +18,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 from typing import NamedTuple
+from urllib.parse import quote
 
 import httpx
 
@@ -94,11 +96,11 @@ def measure_ours(folder: Path, chosen: argparse.Namespace) -> None:
         names = [plugin_name(number) for number in range(chosen.plugins)]
         with httpx.Client(base_url=url) as http:
             etag = http.get(f"/api/plugins/{names[0]}").headers["etag"]
-            # A keystroke that a person made is not asked twice: different words, pages and sorts.
-            searches = tuple(f"/api/plugins?q={word}%20{n}" for word in WORDS for n in range(40))
+        searches = keystrokes(names)
         loads = [
             Load("detail", tuple(f"/api/plugins/{name}" for name in names)),
             Load("search", searches),
+            Load("again", searches[:50]),
             Load("download", tuple(f"/api/plugins/{name}/1.0.0/download" for name in names)),
             Load("304", (f"/api/plugins/{names[0]}",), etag),
         ]
@@ -109,6 +111,16 @@ def measure_ours(folder: Path, chosen: argparse.Namespace) -> None:
             say(row(load.title, measured, f"  goal {goal}" if goal else ""))
         measure_publishing(url, token, chosen.publishes, pid)
         say(f"memory {resident_mib(pid):.0f} MiB (goal {MEMORY_MIB}), children {children_mib(pid):.0f} MiB\n")
+
+
+def keystrokes(names: Sequence[str]) -> tuple[str, ...]:
+    """What people type who look for a plugin they know: beginnings of names, words of the description; each once."""
+    random = Random(4)
+    typed = {name[:length] for name in names for length in range(3, len(name) + 1)}
+    typed |= {f"{first} {second[:length]}" for first in WORDS for second in WORDS for length in range(2, 8)}
+    queries = sorted(typed)
+    random.shuffle(queries)
+    return tuple(f"/api/plugins?q={quote(query)}" for query in queries)
 
 
 def seed(folder: Path, plugins: int, releases: int) -> str:
@@ -230,7 +242,8 @@ def lua(load: Load) -> str:
     header = f'wrk.headers["If-None-Match"] = {json.dumps(load.etag)}\n' if load.etag else ""
     return (
         f"{header}local paths = {{{paths}}}\nlocal at = 0\n"
-        "request = function()\n  at = at % #paths + 1\n  return wrk.format('GET', paths[at])\nend\n"
+        "request = function()\n  at = at + 1\n"
+        "  return wrk.format('GET', paths[(at - 1) % #paths + 1])\nend\n"
     )
 
 
