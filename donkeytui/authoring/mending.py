@@ -77,7 +77,8 @@ def mend(entries: Entries, *, range_for: RangeFor, year: int) -> Mending:
                     after[MANIFEST_PATH], entries, definition, mends, range_for=range_for
                 )
         except InvalidManifest:
-            del mends[:]
+            mends.clear()
+            after.clear()
         else:
             _add_company(entries, after, mends, year=year)
     edits = (_edit(entries, path, text) for path, text in sorted(after.items()))

@@ -1,5 +1,6 @@
 """A plugin's folder, read and judged: what every verb of the author begins with."""
 
+import contextlib
 from pathlib import Path
 
 from msgspec import Struct, structs
@@ -19,6 +20,7 @@ from registry_server.contract.problems import (
     ProblemError,
 )
 from registry_server.contract.validation import PackageCheck
+from registry_server.examiner import Examiner
 
 _WEIGHTS = ("error", "warning", "note")
 
@@ -60,8 +62,9 @@ class PreparedPackage(Struct, frozen=True, kw_only=True):
 
 
 def open_source(folder: Path) -> PluginSource:
-    """Raises `SourceUnreadable`."""
+    """Raises `SourceUnreadable`, or `InvalidPackage` when reading the sources would cost a registry too much."""
     reading = read_source(folder)
+    _examine_within_limits(reading.entries)
     check = judge(reading.entries)
     return PluginSource(
         folder=folder,
@@ -70,6 +73,20 @@ def open_source(folder: Path) -> PluginSource:
         check=check,
         findings=by_weight((*check.findings, *reading.findings)),
     )
+
+
+def _examine_within_limits(entries: Entries) -> None:
+    """As a registry would, in a child process: what takes it too long must not hang the author's program.
+
+    What cannot be packed is told later, with its reason.
+    """
+    with contextlib.suppress(ArchiveUnsafe, PackageTooLarge):
+        archive = pack(entries, name="source", version="0.0.0")
+        examiner = Examiner(children=1)
+        try:
+            examiner.examine(archive)
+        finally:
+            examiner.close()
 
 
 def with_version(source: PluginSource, version: str) -> PluginSource:

@@ -306,6 +306,14 @@ class RegistryDamaged(ProblemError):
     exit_status = 3
 
 
+class RegistryNewer(ProblemError):
+    """A newer program wrote the data folder; this one would not understand it."""
+
+    code = "registry-newer"
+    http_status = 503
+    exit_status = 3
+
+
 class ServerError(ProblemError):
     """A bug or a fault inside the registry; its log has the trace."""
 

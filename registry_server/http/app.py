@@ -72,8 +72,9 @@ def build_app(registry: Registry, *, is_local: bool, flush_seconds: float = FLUS
         # Checking a package takes seconds at worst: nobody else waits for it.
         "publishes": CapacityLimiter(settings.publishes_at_once),
     }
-    whole = with_security_headers(app)
-    return whole if is_local else observed(whole, metrics, is_logging=settings.log.requests)
+    if is_local:
+        return with_security_headers(app)
+    return observed(app, metrics, is_logging=settings.log.requests)
 
 
 def _nothing() -> None:

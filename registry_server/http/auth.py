@@ -18,8 +18,9 @@ def address_of(request: Request) -> str:
     """The client's address, as far as trusted proxies tell it; empty inside a process."""
     if request.app.state.is_local or request.client is None:
         return ""
-    forwarded = ",".join(request.headers.getlist("x-forwarded-for"))
-    return client_address(request.client.host, forwarded, registry_of(request).settings.trusted_proxies)
+    trusted = registry_of(request).settings.trusted_proxies
+    forwarded = ",".join(request.headers.getlist("x-forwarded-for")) if trusted else ""
+    return client_address(request.client.host, forwarded, trusted)
 
 
 def caller_of(request: Request, address: str = "") -> Caller | None:

@@ -40,7 +40,10 @@ class PublishQuery(Wire, frozen=True, kw_only=True):
 
 
 def catalogue_routes() -> list[Route]:
+    # In the order of how often they are asked: addresses are compared one after the other.
     return [
+        reads(PLUGIN, _plugin, "everything about a plugin", PluginDocument),
+        _file_route("download", _download, "the package", media_type="application/gzip"),
         Route(
             method="GET",
             path=routes.PLUGINS,
@@ -52,7 +55,6 @@ def catalogue_routes() -> list[Route]:
             limited_by="q",
         ),
         _publish_route(),
-        reads(PLUGIN, _plugin, "everything about a plugin", PluginDocument),
         writes("PUT", PLUGIN, _update, "change what needs no release", body=PluginUpdate),
         reads(f"{PLUGIN}/versions", _versions, "its releases, highest first", list[Release]),
         *_release_routes(),
@@ -79,7 +81,6 @@ def _publish_route() -> Route:
 
 def _release_routes() -> list[Route]:
     return [
-        _file_route("download", _download, "the package", media_type="application/gzip"),
         _file_route("readme", _readme, "its README", media_type="text/markdown"),
         reads(f"{RELEASE}/files", _files, "what is in the package", list[EntryListing], cache=IMMUTABLE),
         _file_route(

@@ -56,7 +56,7 @@ def with_security_headers(app: ASGIApp) -> ASGIApp:
 
 
 def observed(app: ASGIApp, metrics: NoMetrics, *, is_logging: bool) -> ASGIApp:
-    """`app` with its requests counted and, if wanted, told of one by one."""
+    """`app` with the same headers, its requests counted and, if wanted, told of one by one."""
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -69,7 +69,11 @@ def observed(app: ASGIApp, metrics: NoMetrics, *, is_logging: bool) -> ASGIApp:
         async def watched_send(message: Message) -> None:
             if message["type"] == "http.response.start":
                 answered["status"] = message["status"]
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    *_SECURITY_HEADERS,
+                    (b"x-request-id", request_id.encode()),
+                ]
             else:
                 answered["size"] += len(message.get("body", b""))
             await send(message)

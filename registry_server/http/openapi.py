@@ -118,8 +118,8 @@ def _path_parameters(route: Route) -> list[Document]:
             "name": match[1],
             "in": "path",
             "required": True,
-            "schema": {"type": "integer", "minimum": 0}
-            if match[2] == "int"
+            "schema": {"type": "integer", "minimum": 0, "maximum": 10**15 - 1}
+            if match[2] == "number"
             else {"type": "string", "minLength": 1},
         }
         for match in _PATH_PARAMETER.finditer(route.path)

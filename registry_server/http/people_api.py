@@ -113,7 +113,7 @@ def _token_routes() -> list[Route]:
             response=IssuedToken,
             status=201,
         ),
-        writes("DELETE", f"{routes.TOKENS}/{{number:int}}", _revoke, "end a token"),
+        writes("DELETE", f"{routes.TOKENS}/{{number:number}}", _revoke, "end a token"),
         writes(
             "POST",
             f"{routes.TOKENS}/leaked",

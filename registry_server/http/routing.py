@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 import msgspec
 from anyio import to_thread
 from msgspec import Struct
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
@@ -38,6 +39,21 @@ PRIVATE = "no-store"
 
 
 _KIND = re.compile(r":\w+\}")
+
+
+class _NumberConvertor(Convertor[int]):
+    """`{number:number}`: a row's number. starlette's own `int` takes more digits than SQLite or Python do."""
+
+    regex = "[0-9]{1,15}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("number", _NumberConvertor())
 
 
 Lane = Literal["work", "logins", "publishes"]
@@ -142,6 +158,7 @@ async def _answer(request: Request, route: Route) -> Response:
         allowance = None
         if route.limit is not None and (not route.limited_by or request.query_params.get(route.limited_by)):
             allowance = registry.limits.spend(route.limit, limit_key_of(caller, address))
+        query = decode_query(request, route.query)
     except ProblemError:
         if route.is_upload:
             await drain(request)
@@ -151,7 +168,7 @@ async def _answer(request: Request, route: Route) -> Response:
         caller=caller,
         address=address,
         path=request.path_params,
-        query=decode_query(request, route.query),
+        query=query,
         body=await read_upload(request) if route.is_upload else await _decode_body(request, route.body),
     )
     lanes = request.app.state.lanes
@@ -163,7 +180,7 @@ async def _answer(request: Request, route: Route) -> Response:
         result = await to_thread.run_sync(result.finish, limiter=lanes["work"])
     if route.method != "GET":
         request.app.state.on_change()
-    response = _respond(request, route, result)
+    response = _respond(request, route, result, is_private=registry.settings.reading == "token")
     _say_allowance(registry, route, response, allowance, limit_key_of(caller, address))
     return response
 
@@ -254,13 +271,15 @@ async def _decode_body(request: Request, kind: type[Struct] | None) -> Struct | 
         raise InvalidRequest("the body has the wrong form", detail=str(error)[:300]) from error
 
 
-def _respond(request: Request, route: Route, result: object) -> Response:
+def _respond(request: Request, route: Route, result: object, *, is_private: bool) -> Response:
     reply = result if isinstance(result, Reply) else Reply(body=msgspec.json.encode(result))
     status = reply.status or route.status
-    headers = {"Cache-Control": _cache(request, route), **reply.headers}
+    # What is read with a token only is not for caches that many share.
+    cache = route.cache.replace("public", "private") if is_private and not route.is_open else route.cache
+    headers = {"Cache-Control": cache, **reply.headers}
     if route.method != "GET":
         return Response(reply.body, status, headers, reply.media_type)
-    if route.varies or registry_of(request).settings.reading == "token":
+    if route.varies or is_private:
         headers["Vary"] = "Authorization"
     etag = f'"{reply.etag or hashlib.sha256(reply.body).hexdigest()[:32]}"'
     headers["ETag"] = etag
@@ -278,13 +297,6 @@ def _respond(request: Request, route: Route, result: object) -> Response:
         return Response(reply.body, status, headers, reply.media_type)
     headers["Content-Range"] = f"bytes {wanted[0]}-{wanted[1]}/{len(reply.body)}"
     return Response(reply.body[wanted[0] : wanted[1] + 1], 206, headers, reply.media_type)
-
-
-def _cache(request: Request, route: Route) -> str:
-    """What is read with a token only is not for caches that many share."""
-    if registry_of(request).settings.reading == "token" and not route.is_open:
-        return route.cache.replace("public", "private")
-    return route.cache
 
 
 def _is_known(if_none_match: str, etag: str) -> bool:

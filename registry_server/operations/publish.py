@@ -1,11 +1,14 @@
 """Take a package in: check everything, keep the blob, then one transaction with row, document, feed."""
 
+from collections.abc import Iterator
+
 from msgspec import Struct, structs
 
 from registry_server.contract import routes
 from registry_server.contract.examination import Examination
 from registry_server.contract.manifest import CATEGORIES_MAX, LABEL_HINT, TAGS_MAX, Manifest, label_fault
 from registry_server.contract.problems import Finding, InvalidPackage, PackageTooLarge, VersionExists
+from registry_server.contract.ranges import parse_range
 from registry_server.contract.validation import check_migrations_kept
 from registry_server.contract.versions import parse_version
 from registry_server.contract.wire import (
@@ -139,7 +142,12 @@ def _examine(registry: Registry, archive: bytes, form: PublishForm) -> Examinati
     examined = registry.examiner.examine(archive)
     if examined.manifest is None:
         return examined
-    more = [*_check_form(examined.manifest, form), *_check_history(registry.database.read(), examined)]
+    connection = registry.database.read()
+    more = [
+        *_check_form(examined.manifest, form),
+        *_check_history(connection, examined),
+        *_check_neighbours(connection, examined.manifest),
+    ]
     return structs.replace(examined, findings=(*examined.findings, *more))
 
 
@@ -176,6 +184,24 @@ def _check_history(connection: Connection, examined: Examination) -> list[Findin
     before = {entry.path: entry.digest for entry in plugins.files_of(connection, previous)}
     now = {entry.path: entry.digest for entry in examined.files}
     return check_migrations_kept(before, now, earlier[0])
+
+
+def _check_neighbours(connection: Connection, manifest: Manifest) -> Iterator[Finding]:
+    """What the plugin expects of this registry and would not find: warnings, for it may come later."""
+    for name, wanted in sorted(manifest.plugins.items()):
+        plugin = plugins.plugin_id(connection, name)
+        versions = plugins.release_versions(connection, plugin) if plugin is not None else []
+        range_ = parse_range(wanted)
+        if any(range_.allows(parse_version(version)) for version in versions):
+            continue
+        what = f"no release of `{name}` is in `{wanted}`" if versions else f"there is no plugin `{name}`"
+        yield Finding(
+            severity="warning",
+            code="dependency-unknown",
+            path="package.json",
+            text=f"{what} in this registry",
+            hint="publish it first, or nobody can install this one",
+        )
 
 
 def _check_rights(connection: Connection, registry: Registry, caller: Caller, manifest: Manifest) -> str:

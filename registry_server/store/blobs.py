@@ -9,9 +9,11 @@ from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 
-from registry_server.contract.integrity import integrity_of
+from registry_server.contract.integrity import hex_digest, integrity_of
 from registry_server.contract.problems import RegistryBusy, RegistryDamaged
 from registry_server.store.folder import blob_path, has_size, list_blobs, new_file, sync
+
+_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 class Blobs:
@@ -19,6 +21,7 @@ class Blobs:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._root = str(root)
 
     def path(self, integrity: str) -> Path:
         return blob_path(self.root, integrity)
@@ -46,8 +49,14 @@ class Blobs:
 
         Raises `RegistryDamaged` when the file is missing or not what its name says.
         """
+        digest = hex_digest(integrity)
         try:
-            data = self.path(integrity).read_bytes()
+            # Plain calls: half of what a small download costs would be making paths and file objects.
+            handle = os.open(f"{self._root}/{digest[:2]}/{digest}", _READ)
+            try:
+                data = _read_all(handle)
+            finally:
+                os.close(handle)
         except OSError as error:
             raise RegistryDamaged(
                 "a stored package is missing",
@@ -89,6 +98,14 @@ def _is_kept(target: Path, size: int) -> bool:
     # Who wrote it may be another process that has yet to come to this.
     sync(target.parent)
     return True
+
+
+def _read_all(handle: int) -> bytes:
+    size = os.fstat(handle).st_size
+    data = os.read(handle, size + 1)
+    while len(data) < size and (more := os.read(handle, size - len(data))):
+        data += more
+    return data
 
 
 def _write_durably(target: Path, data: bytes) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import sqlite_utils
 
-from registry_server.contract.problems import RegistryBusy, RegistryDamaged
+from registry_server.contract.problems import RegistryBusy, RegistryDamaged, RegistryNewer
 from registry_server.store.migrations import MIGRATIONS
 
 Connection = sqlite3.Connection
@@ -67,6 +67,12 @@ class Database:
             time.sleep(BUSY_PAUSE_SECONDS)
 
     def _migrate(self) -> None:
+        if steps := foreign_steps(self._writer):
+            raise RegistryNewer(
+                f"a newer version of this program wrote {self.path.parent}",
+                detail=f"it took the steps {', '.join(steps[:5])} that this version does not know",
+                hint="install the newer version, or restore a backup from before",
+            )
         database = sqlite_utils.Database(self._writer, execute_plugins=False)
         if MIGRATIONS.pending(database):
             # Two processes may start on an empty folder at once: the lock makes the second one wait

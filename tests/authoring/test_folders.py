@@ -285,6 +285,20 @@ def test_what_is_published_already_is_no_warning_until_it_changes(
     assert check().findings == ()
 
 
+def test_a_release_is_compared_with_the_last_stable_one(
+    in_session: Callable[..., Any], publish: Callable[..., Any], tmp_path: Path
+) -> None:
+    publish("auth", "1.0.0")
+    publish("auth", "1.1.0-beta.1")
+    in_session(sync)
+    folder = write_plugin(tmp_path / "auth", "auth", "1.1.0")
+    index = folder / "index.ts"
+    index.write_text(index.read_text() + "export const more = 1;\n")
+    suggestion = in_session(lambda session: validate(session, folder, has_tools=False)).suggestion
+
+    assert (suggestion.before, suggestion.version, suggestion.is_met) == ("1.0.0", "1.1.0", True)
+
+
 def test_without_the_last_package_the_catalogue_is_compared(
     in_session: Callable[..., Any], publish: Callable[..., Any], registry: Any, tmp_path: Path
 ) -> None:

@@ -39,6 +39,7 @@ class QuickGitHub(GitHub):
         )
 
     def poll(self, handle: str) -> Polled:
+        assert handle == "h"
         return Polled(person=Person(7, "octocat"), interval=1)
 
 

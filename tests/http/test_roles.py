@@ -1,6 +1,5 @@
 """Who may do what: every endpoint, asked by everybody."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -147,7 +146,7 @@ def shared(cast: Cast, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tup
 
 
 def ask(stage: tuple[Registry, Api], cast: Cast, row: Row, role: str) -> httpx.Response:
-    registry, api = stage
+    api = stage[1]
     names = {"name": "auth", "version": "1.0.0", "path": "index.ts", "author": "bob", "number": cast.spare}
     names["user"] = "carl" if row.method == "DELETE" else "ada"
     if "{digest}" in row.path:
@@ -239,7 +238,3 @@ def test_a_registry_that_takes_no_changes_answers_readers_and_tells_writers(
     assert answer.status_code == (503 if is_refused else row.expected["admin"]), answer.text
     assert not is_refused or int(answer.headers["retry-after"]) > 0
     assert changes.current_serial(resting[0].database.read()) == serial
-
-
-def test_paths_of_the_table_are_written_as_documented() -> None:
-    assert all(re.fullmatch(r"/[a-zA-Z0-9/{}]*", row.path) for row in rows())

@@ -57,7 +57,7 @@ MORE_THAN_FORM = {
     "DELETE /api/plugins/{name}/quarantine": "what is not in quarantine cannot be let out of it",
     "POST /api/plugins/{name}/ratings/{author}/helpful": "nobody votes for a review of their own",
 }
-"""Where a request that fits the schema may still be refused with a 422: `positive_data_acceptance` is left out."""
+"""Where what fits the schema may still be a 422, and why: `positive_data_acceptance` is left out there."""
 
 BOUNDED = settings(
     max_examples=5,

@@ -13,8 +13,8 @@ import pytest
 from donkeytui.credentials import (
     FILE_MAX_BYTES,
     Credentials,
-    Keyring,
     KeptToken,
+    Keyring,
     is_exposed,
     origin_of,
     read_tokens,
@@ -56,10 +56,10 @@ class Forgetful(Drawer):
 
 class Locked(Drawer):
     def get_password(self, service: str, username: str) -> str | None:
-        raise RuntimeError("locked")
+        raise RuntimeError(f"locked: {service} {username}")
 
     def set_password(self, service: str, username: str, password: str) -> None:
-        raise RuntimeError("locked")
+        raise RuntimeError(f"locked: {service} {username}, and so is {password}")
 
 
 def credentials(

@@ -1,4 +1,4 @@
-"""Logging in and out: what is asked of the registry, what is kept, and what is said when something is in the way."""
+"""Logging in and out: what is asked of the registry, what is kept, and what stands in the way."""
 
 from collections.abc import Callable
 from pathlib import Path

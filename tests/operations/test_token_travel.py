@@ -1,4 +1,4 @@
-"""Which requests carry the token: writing, one's own, and reading once the registry wants it. Nothing else does."""
+"""Which requests carry the token: writing, one's own, and reading once the registry wants it. No other."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -3,7 +3,7 @@
 import shutil
 import sqlite3
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -366,12 +366,20 @@ def test_what_was_taken_back_gives_the_old_shard_again(
     assert (before.serial, between.serial, after.serial) == (1, 2, 3)
 
 
-def test_a_shard_of_an_older_snapshot_is_gone(registry: Registry, publish: Publish) -> None:
+def test_a_shard_of_an_older_snapshot_can_be_fetched_for_an_hour(
+    registry: Registry, publish: Publish, clock: FixedClock
+) -> None:
     publish("auth")
     [old] = feed.read_snapshot(registry).shards
+    clock.now = datetime.fromtimestamp(registry.shards.path(old.digest).stat().st_mtime, UTC)
     publish("auth", "1.1.0")
     [new] = feed.read_snapshot(registry).shards
+    at_first = feed.read_shard(registry, old.digest)
+    clock.now += timedelta(hours=1, seconds=1)
+    publish("auth", "1.2.0")
+    feed.read_snapshot(registry)
 
+    assert integrity_of(at_first) == old.digest
     assert integrity_of(feed.read_shard(registry, new.digest)) == new.digest
     with pytest.raises(RouteNotFound):
         feed.read_shard(registry, old.digest)
