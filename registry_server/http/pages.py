@@ -15,12 +15,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from registry_server import __version__
 from registry_server.contract.problems import ProblemError, RouteNotFound, UserNotFound
 from registry_server.contract.review_wire import AuthorStats, DailyDownloads, RatingsQuery
 from registry_server.contract.wire import ListQuery, PluginDocument, PluginPage, PluginSummary, Sort
 from registry_server.http.api import documented_routes
 from registry_server.http.auth import address_of, caller_of, registry_of
 from registry_server.http.observing import observation_of
+from registry_server.http.openapi import openapi_document
 from registry_server.http.problems import problem_of
 from registry_server.http.routing import check_reader
 from registry_server.operations import browse, reviews, statistics
@@ -93,7 +95,10 @@ def _render(template: str, **values: object) -> str:
 
 
 def _docs(_: Request) -> str:
-    return _render("docs.html", routes=documented_routes())
+    # JSON Schema leaves out what does not apply, and a template asks for all of it.
+    lenient = _environment.overlay(undefined=jinja2.ChainableUndefined)
+    document = openapi_document(documented_routes(), __version__)
+    return lenient.get_template("docs.html").render(document=document)
 
 
 def _home(request: Request) -> str:

@@ -111,24 +111,25 @@ def test_three_people_share_a_registry_that_is_read_with_a_token(
 def typed(command: list[str], environment: dict[str, str], answers: list[tuple[str, str]]) -> tuple[int, str]:
     """Exit status and screen of a program in a terminal of its own; each answer is typed after its prompt."""
     pty = pytest.importorskip("pty")
-    child, terminal = pty.fork()
-    if not child:  # pragma: no cover - another process
-        os.execve(command[0], command, environment)
+    ours, theirs = pty.openpty()
+    program = subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
+    )
+    os.close(theirs)
     screen, at = "", 0
     deadline = time.monotonic() + TYPING_SECONDS
     with contextlib.suppress(OSError):  # how Linux says that the program has ended
         while time.monotonic() < deadline:
             if answers and (found := screen.find(answers[0][0], at)) >= 0:
                 at = found + len(answers[0][0])
-                os.write(terminal, answers.pop(0)[1].encode())
-            if not select.select([terminal], [], [], 1)[0]:
-                continue
-            data = os.read(terminal, 4096)
-            if not data:
-                break
-            screen += data.decode()
-    os.close(terminal)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), screen
+                os.write(ours, answers.pop(0)[1].encode())
+            if select.select([ours], [], [], 1)[0]:
+                data = os.read(ours, 4096)
+                if not data:
+                    break
+                screen += data.decode()
+    os.close(ours)
+    return program.wait(timeout=TYPING_SECONDS), screen
 
 
 def test_a_typed_password_is_not_on_the_screen(server: Server, tmp_path: Path) -> None:
