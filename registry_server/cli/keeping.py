@@ -94,14 +94,20 @@ def _print_findings(call: Call, report: "CheckReport") -> None:
 @click.argument("target", metavar="DIR")
 @data_option
 @click.option("--recheck", is_flag=True, help="Read the packages that are there already again.")
+@click.option("--verify", is_flag=True, help="Only read every byte of the backup in DIR.")
 @click.pass_obj
-def backup_command(call: Call, target: str, data: str | None, recheck: bool) -> None:
+def backup_command(call: Call, target: str, data: str | None, recheck: bool, verify: bool) -> None:
     """Bring the backup in DIR up to date, or make one there, while the registry serves.
 
     Database of one moment, and all packages; the next backup into DIR copies only what is new.
     """
-    from registry_server.operations.backup import back_up
+    from registry_server.operations.backup import back_up, verify_backup
 
+    if verify:
+        manifest = verify_backup(_path(target))
+        made = f"{manifest.made_at:%Y-%m-%d %H:%M} UTC"
+        call.say(f"{_path(target)} is whole: {manifest.packages} packages, of {made}")
+        return
     report = back_up(existing_folder(call, data), _path(target), recheck=recheck)
     call.say(
         f"backed up to {report.folder}: {report.copied} packages copied"

@@ -75,7 +75,7 @@ def poll_device_login(registry: Registry, request: DevicePoll, address: str = ""
         raise LoginRefused(
             f"the GitHub account `{person.login[:80]}` may not log in here", hint="ask the operator"
         )
-    account = _github_account(registry, person.id, person.login)
+    account = _github_account(registry, person.id, person.login, address=address)
     token = _open(registry, account, label=request.label, days=None, address=address)
     return DeviceState(state="done", token=token)
 
@@ -139,7 +139,7 @@ def _open(registry: Registry, account: Account, *, label: str, days: int | None,
         return issue(connection, registry, account.user, caller=caller, request=request, lifetime=lifetime)
 
 
-def _github_account(registry: Registry, github_id: int, login: str) -> Account:
+def _github_account(registry: Registry, github_id: int, login: str, *, address: str) -> Account:
     """The linked account, or a new one of the same name.
 
     Raises `LoginRefused` when the name belongs to somebody else here: whoever has a name at GitHub has no
@@ -158,7 +158,7 @@ def _github_account(registry: Registry, github_id: int, login: str) -> Account:
             )
         user = accounts.ensure_user(connection, name, is_admin=False, now=registry.clock())
         accounts.set_github_id(connection, user, github_id)
-        creator = Caller(user=user, scopes=frozenset())
+        creator = Caller(user=user, scopes=frozenset(), address=address)
         log(connection, registry, creator, "user-create", name, detail=f"GitHub {github_id}")
         found = accounts.find_github_account(connection, github_id)
         assert found is not None

@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 from donkeytui.cli.group import ALIASES, VERBS
+from registry_server.cli.group import COMMANDS
+from registry_server.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -40,3 +42,11 @@ def test_every_variable_is_documented() -> None:
     }
 
     assert {name for name in used if name not in README} == set()
+
+
+def test_every_setting_and_command_of_the_server_is_documented() -> None:
+    settings = [name for name in SETTINGS if not name.startswith("limits.")]
+    rules = [name.partition(".")[2] for name in SETTINGS if name.startswith("limits.")]
+
+    missing = [name for name in (*settings, *rules, *COMMANDS) if f"`{name}" not in README]
+    assert missing == []

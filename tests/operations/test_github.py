@@ -15,7 +15,7 @@ from registry_server.contract.problems import (
     RegistryBusy,
     UpstreamFailed,
 )
-from registry_server.github import ANSWER_MAX_BYTES, GRANT, PENDING_MAX, GitHub
+from registry_server.github import ANSWER_MAX_BYTES, GRANT, PENDING_MAX, GitHub, _Pending
 from registry_server.operations import users
 from registry_server.operations.accounts import OPERATOR, authenticate
 from registry_server.operations.audit import read_log
@@ -237,11 +237,12 @@ def test_a_handle_that_was_not_given_is_refused(connected: Registry, handle: str
 
 def test_only_so_many_logins_wait_at_once(stand_in: StandIn, ticks: Ticks) -> None:
     github = GitHub(stand_in.settings(), ticks)
-    github._pending = {str(number): object() for number in range(PENDING_MAX)}  # type: ignore[misc]
-    github._forget_expired = lambda: None  # type: ignore[method-assign]
+    github._pending |= {str(number): _Pending("code", 2000.0, 5, 1000.0) for number in range(PENDING_MAX)}
 
     with pytest.raises(RegistryBusy, match="too many logins wait"):
         github.start()
+    ticks.now = 2001.0
+    assert github.start().user_code == DEVICE["user_code"]
 
 
 # What goes wrong at the other end.

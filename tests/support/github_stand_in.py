@@ -89,7 +89,7 @@ def _handler(stand_in: Callable[[], StandIn]) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(data)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *_: object) -> None:
             """Silent: pytest shows what matters."""
 
     return Handler
