@@ -32,9 +32,9 @@ _SECONDS = re.compile(r"[0-9]{1,6}\Z")
 _REST = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})\Z")
 
 _SHOWN = "donkeytui.token"
-"""Extension of a request: the token to show with it, instead of what is usual."""
+"""Extension of a request: the token to show with it; empty: none. Reading says it, writing need not."""
 _KEPT = "kept"
-"""Its value for the one that is kept; an empty one shows none."""
+"""Its value for the token that is kept, and what is meant without it."""
 
 T = TypeVar("T")
 FindToken = Callable[[], Awaitable[str]]
@@ -75,8 +75,7 @@ class _Token(httpx.Auth):
         self._token = token
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        usual = "" if request.method in ("GET", "HEAD") else _KEPT
-        token = request.extensions.get(_SHOWN, usual)
+        token = request.extensions.get(_SHOWN, _KEPT)
         if token == _KEPT:
             token = self._token if isinstance(self._token, str) else await self._token()
         if token:
@@ -278,9 +277,7 @@ def _encoded(body: msgspec.Struct) -> bytes:
     try:
         return msgspec.json.encode(body)
     except UnicodeEncodeError as error:  # half a character, from a terminal or a pipe of another encoding
-        raise InvalidRequest(
-            "what you wrote has bytes that are no text", hint="write it in UTF-8"
-        ) from error
+        raise InvalidRequest("what you wrote has bytes that are no text", hint="write it in UTF-8") from error
 
 
 def _cleaned(problem: Problem) -> Problem:

@@ -16,7 +16,7 @@ NAME_MAX = 64
 SLIP_MIN = 5
 """Characters of the shorter name from which one slip makes two names suspect."""
 
-_LOOK_ALIKES = str.maketrans("015il", "oosll")
+_LETTERS_OF_DIGITS = str.maketrans("015", "ols")
 _NAME = re.compile(r"(?:[a-z0-9]+(?:-[a-z0-9]+)*|[a-z][a-zA-Z0-9]*)\Z")
 
 
@@ -49,10 +49,10 @@ def confusion_key(name: str) -> str:
 
     Coarser than `lookalike_key`: sharing it makes two names suspect, not one.
     """
-    key = lookalike_key(name)
+    key = lookalike_key(name).translate(_LETTERS_OF_DIGITS)
     for pair, letter in (("rn", "m"), ("vv", "w"), ("cl", "d")):
         key = key.replace(pair, letter)
-    return key.translate(_LOOK_ALIKES)
+    return key.replace("i", "l")
 
 
 def are_confusable(name: str, known: str) -> bool:
@@ -60,7 +60,7 @@ def are_confusable(name: str, known: str) -> bool:
     if confusion_key(name) == confusion_key(known):
         return True
     typed, meant = lookalike_key(name), lookalike_key(known)
-    # One slip changes too much of a short word for it to be a mistake: `mail` and `mall` are two words.
+    # One slip changes too much of a short word for it to be a mistake: `mail` and `main` are two words.
     return min(len(typed), len(meant)) >= SLIP_MIN and _is_one_slip(typed, meant)
 
 

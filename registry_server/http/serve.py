@@ -1,6 +1,8 @@
 """Run the app on a port under granian, until told to stop."""
 
 import asyncio
+import contextlib
+import ctypes
 import logging
 import signal
 import socket
@@ -13,12 +15,18 @@ from registry_server.http.app import build_app
 from registry_server.registry import Registry
 
 
+_M_TRIM_THRESHOLD = -1
+"""From malloc.h of glibc; other C libraries have no `mallopt`, or ignore it."""
+TRIM_BYTES = 1 << 16
+
+
 async def serve(registry: Registry, *, host: str, port: int, on_ready: Callable[[], None]) -> None:
     """Serves until SIGINT or SIGTERM; requests under way are finished, counts are written down.
 
     Raises `OSError` when the port cannot be had.
     """
     _check_port(host, port)
+    _give_memory_back()
     logging.getLogger("_granian").setLevel(logging.ERROR)
     server = Server(
         build_app(registry, is_local=False),
@@ -39,6 +47,12 @@ async def serve(registry: Registry, *, host: str, port: int, on_ready: Callable[
         await serving
     except RuntimeError as error:  # what granian raises when another process was quicker
         raise OSError(str(error)) from error
+
+
+def _give_memory_back() -> None:
+    """Tells glibc to return freed memory early: packages of 20 KB in flight otherwise leave 15 MB behind."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_TRIM_THRESHOLD, TRIM_BYTES)
 
 
 def _check_port(host: str, port: int) -> None:

@@ -261,14 +261,14 @@ def _with_filters(parsed: SearchQuery, query: ListQuery) -> SearchQuery:
 
 
 def _highlighted(summary: PluginSummary, parsed: SearchQuery) -> PluginSummary:
-    texts = {
-        "name": summary.name,
-        "displayName": summary.display_name,
-        "description": summary.description,
-    }
-    marked = {
-        field: marked_html(text, spans) for field, text in texts.items() if (spans := highlight(text, parsed))
-    }
+    marked: dict[str, str] = {}
+    for field, text in (
+        ("name", summary.name),
+        ("displayName", summary.display_name),
+        ("description", summary.description),
+    ):
+        if spans := highlight(text, parsed):
+            marked[field] = marked_html(text, spans)
     return structs.replace(summary, highlights=marked)
 
 

@@ -18,7 +18,9 @@ def highlight(text: str, query: SearchQuery) -> tuple[Span, ...]:
 
     A searched word of three letters or more also counts inside a word, as in `selfupdate`.
     """
-    wanted = [*query.terms, *(word for phrase in query.phrases for word in phrase)]
+    wanted = query.terms
+    if query.phrases:
+        wanted = (*wanted, *(word for phrase in query.phrases for word in phrase))
     if not wanted or not text:
         return ()
     folded, origin = _fold_with_origin(text)

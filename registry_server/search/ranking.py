@@ -9,6 +9,7 @@ Queries are built by hand: tantivy's own parser raises on half-typed text and is
 """
 
 from collections.abc import Callable, Collection
+from functools import cached_property
 
 from tantivy import Occur, Query, Schema
 
@@ -47,12 +48,13 @@ class Ranking:
         self._installed = installed
         self._is_known = is_known
         self._key = compact(" ".join(query.terms))
+        self._words: dict[tuple[str, bool], Query] = {}
 
     def stages(self) -> tuple[Stage, ...]:
         return (self.precise, self.one_typo, self.two_typos, self.one_word_missing)
 
     def precise(self) -> Query | None:
-        return self._filtered(self._matching())
+        return self._filtered(self._matching)
 
     def one_typo(self) -> Query | None:
         return self._with_typos(1, TYPO_MIN_LETTERS)
@@ -70,8 +72,9 @@ class Ranking:
         )
         return self._filtered(_any(some, self._earlier()))
 
+    @cached_property
     def _matching(self) -> Query:
-        """All terms and phrases; a blank query matches everything."""
+        """All terms and phrases; a blank query matches everything. Each stage has it inside."""
         terms = self._query.terms
         must = [self._word(word, is_last=self._query.is_open and word == terms[-1]) for word in terms] + [
             self._phrase(phrase) for phrase in self._query.phrases
@@ -100,6 +103,12 @@ class Ranking:
         return queries
 
     def _word(self, word: str, *, is_last: bool) -> Query:
+        # Every stage asks for the same words; making queries takes longer than searching with them.
+        if (word, is_last) not in self._words:
+            self._words[word, is_last] = self._make_word(word, is_last=is_last)
+        return self._words[word, is_last]
+
+    def _make_word(self, word: str, *, is_last: bool) -> Query:
         prefix = NAME_PREFIX if is_last else NAME_INNER_PREFIX
         choices = [
             self._const("name", word, NAME_WORD),
@@ -157,8 +166,8 @@ class Ranking:
         )
 
     def _earlier(self) -> Query:
-        lifted = Query.const_score_query(self._matching(), EARLIER_STAGE)
-        return Query.boolean_query([(Occur.Must, lifted), (Occur.Must, self._matching())])
+        lifted = Query.const_score_query(self._matching, EARLIER_STAGE)
+        return Query.boolean_query([(Occur.Must, lifted), (Occur.Must, self._matching)])
 
     def _filtered(self, query: Query) -> Query:
         must = [(Occur.Must, query)]

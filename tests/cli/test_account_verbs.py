@@ -1,5 +1,7 @@
 """login, logout, whoami, token: what is asked, what goes where, and that no token shows up by accident."""
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,15 @@ class QuickGitHub(GitHub):
     def poll(self, handle: str) -> Polled:
         assert handle == "h"
         return Polled(person=Person(7, "octocat"), interval=1)
+
+
+class InterruptedGitHub(QuickGitHub):
+    """GitHub, where the person presses Ctrl-C at their own machine instead."""
+
+    def poll(self, handle: str) -> Polled:
+        assert handle == "h"
+        os.kill(os.getpid(), signal.SIGINT)
+        return Polled(person=None, interval=60)
 
 
 @pytest.fixture(autouse=True)
@@ -175,6 +186,16 @@ def test_a_login_through_github_shows_address_and_code(desks: Desks) -> None:
     assert done.status == 0
     assert done.err == "open https://github.com/login/device\nand enter WDJB-MJHT\n"
     assert desks("octo", "whoami").out.startswith("octocat at ")
+
+
+def test_ctrl_c_while_waiting_ends_with_130_and_leaves_nothing(desks: Desks, tmp_path: Path) -> None:
+    desks.registry.github = InterruptedGitHub()
+
+    done = desks("octo", "login --github")
+
+    assert done.status == 130
+    assert not (tmp_path / "homes" / "octo" / "data" / "private").exists()
+    assert desks("octo", "whoami").status == 3
 
 
 def test_where_there_are_two_ways_a_person_chooses(desks: Desks) -> None:

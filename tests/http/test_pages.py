@@ -2,20 +2,25 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from html.parser import HTMLParser
 from typing import Any
 
 import httpx
 import pytest
 
+from registry_server.contract.account_wire import Flags, QuarantineRequest
+from registry_server.contract.review_wire import RatingRequest
+from registry_server.contract.routes import PAGE_LIMIT_MAX
 from registry_server.contract.wire import Deprecation, PluginUpdate
 from registry_server.http.app import build_app
-from registry_server.operations import lifecycle
+from registry_server.operations import lifecycle, moderation, reviews, users
 from registry_server.operations.accounts import Caller
 from registry_server.operations.statistics import flush_downloads
 from registry_server.registry import Registry
+from registry_server.store import accounts
 from tests.support.asgi_calls import Api
-from tests.support.builders import plugin_files
+from tests.support.builders import FixedClock, plugin_files
 
 Publish = Callable[..., Any]
 
@@ -75,7 +80,12 @@ class Page(HTMLParser):
         return [attributes["href"] for tag, attributes in self.tags if tag == "a"]
 
 
-ALIVE = {"script", "iframe", "object", "embed", "svg", "style", "base", "math", "template"}
+ALIVE = {"script", "iframe", "object", "embed", "style", "base", "math", "template"}
+CHART = {
+    "svg": {"class", "role", "aria-label", "viewbox", "preserveaspectratio"},
+    "rect": {"class", "x", "y", "width", "height"},
+}
+"""What our own drawing is made of: no address, no style."""
 
 
 def assert_harmless(answer: httpx.Response) -> Page:
@@ -84,6 +94,7 @@ def assert_harmless(answer: httpx.Response) -> Page:
     assert "<script" not in answer.text.lower()
     assert not ALIVE & {tag for tag, _ in page.tags}
     for tag, attributes in page.tags:
+        assert attributes.keys() <= CHART.get(tag, attributes.keys()), (tag, attributes)
         assert not [name for name in attributes if name.startswith("on") or name == "style"], (
             tag,
             attributes,
@@ -240,6 +251,189 @@ def test_a_plugin_all_withdrawn_says_so(
 
     assert f"Yanked: loses sessions {SCRIPT}" in page.text
     assert f"Deprecated: use passport {SCRIPT}" in page.text
+
+
+# What an operator took out of circulation, and what people say of a plugin.
+
+
+def ban(registry: Registry, owner: Caller, name: str, version: str = "") -> None:
+    request = QuarantineRequest(reason=f"sends keys away {SCRIPT}", version=version)
+    moderation.quarantine(registry, owner, name, request)
+
+
+def test_a_plugin_in_quarantine_says_why_and_offers_no_way_to_get_it(
+    api: Api, registry: Registry, owner: Caller, publish: Publish
+) -> None:
+    publish("auth")
+    ban(registry, owner, "auth")
+
+    page = assert_harmless(api.get("/plugins/auth"))
+
+    assert "✗ Quarantined." in page.text
+    assert f"this plugin out of circulation, and nobody can install it: sends keys away {SCRIPT}" in page.text
+    assert "donkeytui install" not in page.text
+    assert not [link for link in page.links if link.endswith("/download")]
+
+
+def test_one_release_in_quarantine_is_marked_among_the_others(
+    api: Api, registry: Registry, owner: Caller, publish: Publish
+) -> None:
+    publish("auth", "1.0.0")
+    publish("auth", "1.1.0")
+    ban(registry, owner, "auth", "1.1.0")
+
+    page = assert_harmless(api.get("/plugins/auth"))
+
+    assert "Quarantined." not in page.text
+    assert f"✗ quarantined: sends keys away {SCRIPT}" in page.text
+    assert "donkeytui install auth" in page.text
+    assert [link for link in page.links if link.endswith("/download")] == ["/api/plugins/auth/1.0.0/download"]
+
+
+def test_the_only_release_in_quarantine_has_a_banner_of_its_own(
+    api: Api, registry: Registry, owner: Caller, publish: Publish
+) -> None:
+    publish("auth")
+    ban(registry, owner, "auth", "1.0.0")
+
+    assert "took release 1.0.0 out of circulation" in assert_harmless(api.get("/plugins/auth")).text
+
+
+def test_lists_say_quarantined_verified_and_featured_in_words(
+    api: Api, registry: Registry, owner: Caller, publish: Publish
+) -> None:
+    publish("auth")
+    publish("mail")
+    moderation.set_flags(registry, owner, "mail", Flags(verified=True, featured=True))
+    ban(registry, owner, "auth")
+
+    for path in ("/plugins", "/plugins?q=plugin", "/users/Ada%20Lovelace", "/"):
+        text = assert_harmless(api.get(path)).text
+
+        assert "✗ quarantined" in text, path
+        assert "deprecated" not in text, path
+        assert "✓ verified" in text, path
+        assert "★ featured" in text, path
+
+
+def test_the_start_page_recommends_what_is_featured_however_old_but_nothing_in_quarantine(
+    api: Api, registry: Registry, owner: Caller, clock: FixedClock, publish: Publish
+) -> None:
+    for name in ("auth", "mail"):
+        publish(name)
+        moderation.set_flags(registry, owner, name, Flags(featured=True))
+        api.get(f"/api/plugins/{name}/1.0.0/download")
+    flush_downloads(registry)
+    clock.now += timedelta(days=1)
+    for number in range(8):
+        publish(f"plugin{number}")
+    ban(registry, owner, "auth")
+    clock.now += timedelta(days=1)
+    publish("newest")
+
+    text = assert_harmless(api.get("/")).text
+
+    featured = text[text.index("Featured") : text.index("Popular")]
+    popular = text[text.index("Popular") : text.index("Recently updated")]
+    assert ("mail" in featured, "auth" in featured) == (True, False)
+    assert ("mail" in popular, "auth" in popular) == (True, False)
+
+
+def reviewer(registry: Registry, name: str) -> Caller:
+    user = users.create_user(registry, name, password="correct horse battery")
+    return Caller(user=user, scopes=frozenset({"rate"}), pattern="*")
+
+
+def test_reviews_are_shown_with_answers_and_those_hidden_with_the_reason(
+    api: Api, registry: Registry, owner: Caller, publish: Publish
+) -> None:
+    publish("auth")
+    said = {"grace": f"It works. {SCRIPT}", "bob": "BUY CHEAP THINGS", "linus": ""}
+    for name, text in said.items():
+        reviews.rate(registry, reviewer(registry, name), "auth", RatingRequest(rating=4, review=text))
+    reviews.answer(registry, owner, "auth", "grace", reply=f"Thank you. {BREAKOUT}")
+    reviews.hide(registry, owner, "auth", "bob", reason=f"advertising {SCRIPT}")
+
+    page = assert_harmless(api.get("/plugins/auth"))
+
+    assert "4.0 of 5, from 2 ratings" in page.text
+    assert f"It works. {SCRIPT}" in page.text
+    assert f"Thank you. {BREAKOUT}" in page.text
+    assert f"✗ Hidden by an admin: advertising {SCRIPT}" in page.text
+    assert "CHEAP" not in page.text
+    assert "/users/linus" not in page.links
+    assert page.text.index("grace") < page.text.index("bob")
+
+
+def test_more_reviews_than_fit_are_on_further_pages(
+    api: Api, registry: Registry, owner: Caller, publish: Publish
+) -> None:
+    publish("auth")
+    for number in range(PAGE_LIMIT_MAX + 1):
+        with registry.database.write() as connection:
+            user = accounts.ensure_user(connection, f"user{number}", is_admin=False, now=registry.clock())
+        caller = Caller(user=user, scopes=frozenset({"rate"}), pattern="*")
+        reviews.rate(registry, caller, "auth", RatingRequest(rating=5, review=f"Said by {number}."))
+
+    first = assert_harmless(api.get("/plugins/auth"))
+    [following] = [link for link in first.links if link.startswith("?")]
+    second = assert_harmless(api.get(f"/plugins/auth{following.partition('#')[0]}"))
+
+    assert first.text.count("Said by") == PAGE_LIMIT_MAX
+    assert second.text.count("Said by") == 1
+    assert "More reviews" not in second.text
+
+
+def test_downloads_are_drawn_by_the_day_and_told_in_words(
+    api: Api, registry: Registry, clock: FixedClock, publish: Publish
+) -> None:
+    publish("auth")
+    assert "svg" not in api.get("/plugins/auth").text
+    for days_later, times in ((0, 1), (3, 4), (1, 2)):
+        clock.now += timedelta(days=days_later)
+        for _ in range(times):
+            api.get("/api/plugins/auth/1.0.0/download")
+        flush_downloads(registry)
+
+    page = assert_harmless(api.get("/plugins/auth"))
+
+    bars = [attributes for tag, attributes in page.tags if tag == "rect" and "class" not in attributes]
+    assert [(bar["x"], bar["y"], bar["height"]) for bar in bars] == [
+        ("85", "45", "15"),
+        ("88", "0", "60"),
+        ("89", "30", "30"),
+    ]
+    assert "7 downloads in the last 90 days, most on 2026-03-17: 4" in page.text
+
+
+def test_downloads_of_long_ago_are_not_drawn(
+    api: Api, registry: Registry, clock: FixedClock, publish: Publish
+) -> None:
+    publish("auth")
+    api.get("/api/plugins/auth/1.0.0/download")
+    flush_downloads(registry)
+    clock.now += timedelta(days=90)
+
+    page = assert_harmless(api.get("/plugins/auth"))
+    assert "1 download" in page.text
+    assert "svg" not in {tag for tag, _ in page.tags}
+
+
+def test_the_page_of_an_account_counts_what_it_owns(
+    api: Api, registry: Registry, owner: Caller, publish: Publish
+) -> None:
+    publish("auth")
+    publish("mail")
+    api.get("/api/plugins/auth/1.0.0/download")
+    flush_downloads(registry)
+    ban(registry, owner, "mail")
+
+    page = assert_harmless(api.get(f"/users/{owner.user.name}"))
+
+    assert "owns 2 plugins, with 1 download, 1 of them in the last 30 days" in page.text
+    assert f"✗ quarantined: sends keys away {SCRIPT}" in page.text
+    assert "Nothing fits" not in page.text
+    assert "1 download in the last 90 days" in page.text
 
 
 def test_categories_and_users_have_pages(api: Api, publish: Publish) -> None:

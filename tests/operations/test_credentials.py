@@ -444,6 +444,31 @@ def test_without_the_library_there_is_no_keyring(monkeypatch: pytest.MonkeyPatch
     assert real_keyring() is None
 
 
+def test_a_round_trip_through_the_library_itself(tmp_path: Path) -> None:
+    keyring = pytest.importorskip("keyring")
+    backend = pytest.importorskip("keyring.backend")
+
+    class InMemory(Drawer, backend.KeyringBackend):  # type: ignore[misc, name-defined]
+        priority = 5
+
+    before = keyring.get_keyring()
+    keyring.set_keyring(InMemory())
+    try:
+        where = Credentials(tmp_path, MAIN)
+        place = keep(where)
+        found = where.find()
+        where.forget()
+        left = where.find()
+    finally:
+        keyring.set_keyring(before)
+
+    assert place == "keyring"
+    assert found is not None
+    assert (found.token, found.place) == (TOKEN, "keyring")
+    assert left is None
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_null_and_fail_of_the_library_itself_do_not_count() -> None:
     keyring = pytest.importorskip("keyring")
     before = keyring.get_keyring()

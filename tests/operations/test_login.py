@@ -153,6 +153,18 @@ def test_a_wrong_password_keeps_nothing(run: Run, team: Registry, tmp_path: Path
     assert not (tmp_path / "data" / "private").exists()
 
 
+def test_a_token_that_ran_out_does_not_stand_in_the_way_of_the_next(
+    logged_in: Login, run: Run, clock: FixedClock
+) -> None:
+    clock.now = clock.now.replace(year=2027)
+    with pytest.raises(Unauthorized):
+        run(who_am_i)
+
+    run(lambda session: log_in_by_password(session, "ada", PASSWORD))
+
+    assert run(who_am_i).user == "ada"
+
+
 def test_a_printed_token_is_kept_nowhere(run: Run, team: Registry, tmp_path: Path) -> None:
     give_password(team, "ada")
 
