@@ -14,7 +14,6 @@ from granian.server.embed import Server
 from registry_server.http.app import build_app
 from registry_server.registry import Registry
 
-
 _M_TRIM_THRESHOLD = -1
 """From malloc.h of glibc; other C libraries have no `mallopt`, or ignore it."""
 TRIM_BYTES = 1 << 16

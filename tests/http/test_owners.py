@@ -5,43 +5,13 @@ from typing import Any
 
 import pytest
 
-from registry_server.contract.account_wire import SCOPES, AuditQuery
-from registry_server.http.app import build_app
-from registry_server.operations.accounts import OPERATOR
-from registry_server.operations.audit import read_log
-from registry_server.operations.tokens import create_token
 from registry_server.operations.users import create_user
 from registry_server.registry import Registry
 from tests.support.asgi_calls import Api, problem_code
-from tests.support.builders import package
+from tests.support.town import Town, send
 
 OWNERS = "/api/plugins/auth/owners"
 INVITATION = "/api/session/invitations/auth"
-EVERYDAY = [scope for scope in SCOPES if scope != "admin"]
-
-
-class Town:
-    """People with a token each, made when they are first named."""
-
-    def __init__(self, registry: Registry) -> None:
-        self.registry = registry
-        self.anonymous = Api(build_app(registry, is_local=False))
-
-    def __call__(self, name: str, *, is_admin: bool = False) -> Api:
-        scopes = SCOPES if is_admin else EVERYDAY
-        return self.anonymous.with_token(
-            create_token(self.registry, name, scopes=scopes, is_admin=is_admin, label="town")
-        )
-
-    def audit(self) -> list[tuple[str, str, str, str]]:
-        """Of what people did: actor, action, subject, detail; oldest first."""
-        entries = read_log(self.registry, OPERATOR, AuditQuery())
-        assert all(entry.address == "127.0.0.1" for entry in entries if entry.actor != "operator")
-        return [
-            (entry.actor, entry.action, entry.subject, entry.detail)
-            for entry in reversed(entries)
-            if entry.actor != "operator"
-        ]
 
 
 @pytest.fixture
@@ -55,10 +25,6 @@ def ada(town: Town) -> Api:
     api = town("ada")
     assert send(api, "auth").status_code == 201
     return api
-
-
-def send(api: Api, name: str, version: str = "1.0.0") -> Any:
-    return api("POST", "/api/plugins", files={"package": ("package.tar.gz", package(name, version))})
 
 
 def owned(api: Api) -> list[str]:

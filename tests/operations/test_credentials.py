@@ -448,8 +448,12 @@ def test_a_round_trip_through_the_library_itself(tmp_path: Path) -> None:
     keyring = pytest.importorskip("keyring")
     backend = pytest.importorskip("keyring.backend")
 
-    class InMemory(Drawer, backend.KeyringBackend):  # type: ignore[misc, name-defined]
+    drawer = Drawer()
+
+    class InMemory(backend.KeyringBackend):  # type: ignore[misc, name-defined]
         priority = 5
+        get_password, set_password = drawer.get_password, drawer.set_password
+        delete_password = drawer.delete_password
 
     before = keyring.get_keyring()
     keyring.set_keyring(InMemory())
