@@ -7,6 +7,7 @@ The token goes along with writing, with reading what is the caller's own, and wi
 registry has answered that it wants one; never after a redirect, because none is followed.
 """
 
+import io
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -83,6 +84,19 @@ class _Token(httpx.Auth):
         yield request
 
 
+class _Counted(io.BytesIO):
+    """Tells how far it was read."""
+
+    def __init__(self, data: bytes, on_sent: Callable[[int], None]) -> None:
+        super().__init__(data)
+        self._on_sent = on_sent
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        chunk = super().read(size)
+        self._on_sent(self.tell())
+        return chunk
+
+
 class RegistryClient:
     """Calls of one registry; `name` is how messages call it."""
 
@@ -121,15 +135,18 @@ class RegistryClient:
                 await self._check(response)
                 yield Incoming(offset=_offset(response, offset), chunks=self._chunks(response))
 
-    async def publish(self, archive: bytes, name: str, version: str) -> PublishReceipt:
-        data = await self._post_package(archive, name, version, "")
+    async def publish(
+        self, archive: bytes, name: str, version: str, on_sent: Callable[[int], None] = lambda _sent: None
+    ) -> PublishReceipt:
+        """`on_sent` hears how many bytes of the package have left."""
+        data = await self._post_package(_Counted(archive, on_sent), name, version, "")
         return self._decode(data, PublishReceipt)
 
     async def check_publish(self, archive: bytes, name: str, version: str) -> CheckReport:
-        data = await self._post_package(archive, name, version, "?dryRun=true")
+        data = await self._post_package(io.BytesIO(archive), name, version, "?dryRun=true")
         return self._decode(data, CheckReport)
 
-    async def _post_package(self, archive: bytes, name: str, version: str, query: str) -> bytes:
+    async def _post_package(self, archive: io.BytesIO, name: str, version: str, query: str) -> bytes:
         return await self._send(
             "POST",
             routes.PLUGINS + query,

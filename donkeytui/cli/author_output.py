@@ -137,6 +137,10 @@ def print_receipt(output: Output, made: "PublishReport", registry: str) -> None:
     output.line("  ", styled(made.integrity, "dim"))
     if made.url:
         output.line("  ", styled(made.url, "dim"))
+    if made.held:
+        waits = "would wait" if made.state == "would-publish" else "waits"
+        output.say(styled("held: ", "yellow"), f"it {waits} for an admin of {registry}: {made.held}")
+        output.say(styled("hint:", "cyan"), " donkeytui whoami says when it may be seen")
 
 
 def count(number: int, word: str) -> str:

@@ -43,7 +43,7 @@ VERBS = {
     "login": ("account", "Get a token from the registry in use."),
     "logout": ("account", "End that token."),
     "whoami": ("account", "Show who you are to the registry."),
-    "token": ("account", "Show, make and end access tokens."),
+    "token": ("tokens", "Show, make and end access tokens."),
     "registry": ("registries", "Manage the registries this machine knows."),
     "serve": ("registries", "Serve the embedded registry on a port."),
 }

@@ -62,7 +62,7 @@ class PreparedPackage(Struct, frozen=True, kw_only=True):
 
 
 def open_source(folder: Path) -> PluginSource:
-    """Raises `SourceUnreadable`, or `InvalidPackage` when reading the sources would cost a registry too much."""
+    """Raises `SourceUnreadable`, or `InvalidPackage` when the sources would cost a registry too much."""
     reading = read_source(folder)
     _examine_within_limits(reading.entries)
     check = judge(reading.entries)

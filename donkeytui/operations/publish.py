@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct, structs
 
 from donkeytui.authoring.suggestion import Suggestion
-from donkeytui.events import Notice, Report, StageFinished, StageStarted, silent
+from donkeytui.events import Notice, Report, StageAdvanced, StageFinished, StageStarted, silent
 from donkeytui.operations.mend import replace_file
 from donkeytui.operations.plugin_source import (
     PluginSource,
@@ -21,8 +21,10 @@ from donkeytui.operations.sync import sync
 from donkeytui.operations.tool_checks import ToolRun
 from donkeytui.problems import SourceUnreadable
 from donkeytui.session import Session
+from registry_server.contract.foreign import clean
 from registry_server.contract.manifest import MANIFEST_PATH
 from registry_server.contract.problems import Finding, ProblemError, VersionExists
+from registry_server.contract.routes import NOTE_MAX
 from registry_server.contract.wire import PublishReceipt
 
 Bump = Literal["major", "minor", "patch", "auto"]
@@ -45,6 +47,8 @@ class PublishReport(Struct, frozen=True, kw_only=True):
     """The registry's, and those of the author's side that it does not make."""
     suggestion: Suggestion | None = None
     receipt: PublishReceipt | None = None
+    held: str = ""
+    """Why an admin looks at the name before anybody else sees the plugin; empty for most."""
     tools: tuple[ToolRun, ...] = ()
 
 
@@ -79,7 +83,12 @@ async def publish(session: Session, package: PreparedPackage, report: Report = s
         report(Notice(severity="note", code="version-raised", text=text))
     report(StageStarted(stage="upload", total=len(package.archive), unit="bytes"))
     try:
-        receipt = await client.publish(package.archive, package.name, package.version)
+        receipt = await client.publish(
+            package.archive,
+            package.name,
+            package.version,
+            lambda sent: report(StageAdvanced(stage="upload", done=sent, total=len(package.archive))),
+        )
     except VersionExists as error:
         raise await _with_suggestion(session, package.source, error) from error
     finally:
@@ -99,6 +108,7 @@ async def publish(session: Session, package: PreparedPackage, report: Report = s
         files=package.source.files,
         findings=_all_findings(package, receipt.findings),
         receipt=receipt,
+        held=clean(receipt.held, NOTE_MAX),
     )
 
 
@@ -123,6 +133,7 @@ async def check_publish(session: Session, package: PreparedPackage, *, is_sugges
         files=package.source.files,
         findings=findings,
         suggestion=suggestion,
+        held=clean(answer.held, NOTE_MAX),
     )
 
 

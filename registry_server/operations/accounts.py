@@ -82,7 +82,9 @@ def require(caller: Caller | None, scope: Scope, name: str = "") -> Caller:
         raise Forbidden(
             f"the token does not allow `{scope}`",
             detail=f"it allows {allowed}",
-            hint=f"make one that does: donkeytui token create --scope {scope}",
+            hint="donkeytui login"
+            if "account" not in caller.scopes
+            else f"make one that does: donkeytui token create --scope {scope}",
         )
     if name and not fnmatchcase(name, caller.pattern):
         raise Forbidden(

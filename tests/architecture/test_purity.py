@@ -19,7 +19,8 @@ PURE = (
         ROOT / "donkeytui/install" / f"{name}.py"
         for name in ("plan", "planning", "notices", "npm_plan", "copies", "stage")
     ),
-    *(ROOT / "donkeytui" / name for name in ("events.py", "problems.py")),
+    *(ROOT / "donkeytui" / name for name in ("charts.py", "events.py", "problems.py")),
+    *(path for path in sorted((ROOT / "donkeytui/authoring").glob("*.py")) if path.name != "source.py"),
 )
 BANNED_CALLS = {"open", "print", "input", "exec", "eval"}
 BANNED_ATTRIBUTES = {

@@ -452,8 +452,15 @@ def test_a_round_trip_through_the_library_itself(tmp_path: Path) -> None:
 
     class InMemory(backend.KeyringBackend):  # type: ignore[misc, name-defined]
         priority = 5
-        get_password, set_password = drawer.get_password, drawer.set_password
-        delete_password = drawer.delete_password
+
+        def get_password(self, service: str, username: str) -> str | None:
+            return drawer.get_password(service, username)
+
+        def set_password(self, service: str, username: str, password: str) -> None:
+            drawer.set_password(service, username, password)
+
+        def delete_password(self, service: str, username: str) -> None:
+            drawer.delete_password(service, username)
 
     before = keyring.get_keyring()
     keyring.set_keyring(InMemory())

@@ -1,4 +1,5 @@
 from pathlib import Path
+
 from registry_server.operations.check import check
 from registry_server.registry import Registry
 from registry_server.store.blobs import Blobs

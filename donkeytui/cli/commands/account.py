@@ -1,25 +1,23 @@
-"""Verbs about who one is: login, logout, whoami, token."""
+"""Verbs about who one is: login, logout, whoami."""
 
 import getpass
 import sys
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from donkeytui.cli.group import CONTEXT, verb
+from donkeytui.cli.commands.tokens import allowed_text, day_text
+from donkeytui.cli.group import verb
 from donkeytui.cli.invocation import Invocation
 from donkeytui.cli.output import Output, padded, styled
 from donkeytui.cli.questions import can_ask
 from donkeytui.problems import NotConfirmed
-from registry_server.contract.account_wire import SCOPES
 from registry_server.contract.foreign import clean
-from registry_server.contract.routes import PASSWORD_MAX, TOKEN_DAYS_MAX
+from registry_server.contract.routes import PASSWORD_MAX
 
 if TYPE_CHECKING:
     from donkeytui.operations.login import Identity, Login, Logout
     from donkeytui.session import Session
-    from registry_server.contract.account_wire import TokenInfo
 
 Way = Literal["password", "github", "token"]
 LINE_MAX = 4096
@@ -86,85 +84,6 @@ def whoami_command(invocation: Invocation) -> None:
         invocation.output.result(identity)
     else:
         _print_identity(invocation.output, identity)
-
-
-@click.group(name="token", context_settings=CONTEXT)
-def token_command() -> None:
-    """Show, make and end access tokens at the registry in use."""
-
-
-def _register(command: click.Command) -> Any:
-    token_command.add_command(command)
-    return command
-
-
-@_register
-@verb(name="list", epilog="Example: donkeytui token list")
-def list_tokens_command(invocation: Invocation) -> None:
-    """Show your tokens that work: number, label, what they may do, until when. Never their text."""
-    from donkeytui.operations.tokens import list_tokens
-
-    tokens = invocation.run(list_tokens)
-    output = invocation.output
-    if output.is_json:
-        output.result({"tokens": tokens})
-        return
-    if not tokens:
-        output.say("no token of yours works at this registry")
-    for token in tokens:
-        _print_token(output, token)
-
-
-@_register
-@verb(name="create", epilog="Example: donkeytui token create --label ci --scope publish --plugins 'team-*'")
-@click.option("--label", default="", metavar="TEXT", help="What it is for.")
-@click.option(
-    "--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="May be given several times."
-)
-@click.option("--read-only", "is_reading", is_flag=True, help="It may only read.")
-@click.option("--plugins", "pattern", default="*", show_default=True, metavar="PATTERN", help="Like team-*.")
-@click.option("--days", type=click.IntRange(1, TOKEN_DAYS_MAX), help="As the registry likes unless told.")
-def create_token_command(
-    invocation: Invocation,
-    label: str,
-    scopes: tuple[str, ...],
-    is_reading: bool,
-    pattern: str,
-    days: int | None,
-) -> None:
-    """Make a token, and print its text, once. Unless told, it may publish releases of your plugins."""
-    from msgspec import convert
-
-    from donkeytui.operations.tokens import create_token
-    from registry_server.contract.account_wire import TokenRequest
-
-    if is_reading and scopes:
-        raise click.UsageError("--read-only and --scope exclude each other")
-    chosen = () if is_reading else scopes or ("publish",)
-    request = convert({"label": label, "scopes": chosen, "pattern": pattern, "days": days}, TokenRequest)
-    made = invocation.run(lambda session: create_token(session, request))
-    output = invocation.output
-    if output.is_json:
-        output.result(made)
-        return
-    until = _day(made.expires_at)
-    output.say(f"token {made.id} of {made.user} until {until}: {_allowed(made.scopes, made.pattern)}")
-    output.say("its text, shown only now:")
-    output.record(made.token)
-
-
-@_register
-@verb(name="revoke", epilog="Example: donkeytui token revoke 7")
-@click.argument("number", type=click.IntRange(1))
-def revoke_token_command(invocation: Invocation, number: int) -> None:
-    """Make the token of this NUMBER useless, at once."""
-    from donkeytui.operations.tokens import revoke_token
-
-    invocation.run(lambda session: revoke_token(session, number))
-    if invocation.output.is_json:
-        invocation.output.result({"revoked": number})
-    else:
-        invocation.output.line(styled("✓ ", "green"), f"token {number} works no more")
 
 
 # Ways to log in.
@@ -302,8 +221,8 @@ def _print_login(output: Output, made: "Login") -> None:
         output.result(made)
         return
     output.say(styled("✓ ", "green"), "logged in at ", made.registry, " as ", styled(made.user, "bold"))
-    until = f"until {_day(made.expires_at)}"
-    output.say(f"  the token is good {until}: {_allowed(made.scopes, made.pattern)}")
+    until = f"until {day_text(made.expires_at)}"
+    output.say(f"  the token is good {until}: {allowed_text(made.scopes, made.pattern)}")
     if made.place == "nowhere":
         output.say("  it is kept nowhere; this is its text, shown only now:")
         output.record(made.token)
@@ -326,7 +245,7 @@ def _print_logout(output: Output, ended: "Logout") -> None:
     if ended.state == "was-over":
         output.say("  the registry did not accept the token any more")
     elif ended.state == "still-good":
-        until = f" until {_day(ended.expires_at)}" if ended.expires_at else ""
+        until = f" until {day_text(ended.expires_at)}" if ended.expires_at else ""
         output.say(styled("warning:", "yellow"), f" it is forgotten here, but still good there{until}")
         output.say(styled("because:", "dim"), f" {ended.reason}")
         output.say(
@@ -346,8 +265,8 @@ def _print_identity(output: Output, identity: "Identity") -> None:
     role = " (admin)" if identity.is_admin else ""
     output.line(styled(identity.user, "bold"), f"{role} at {identity.registry}")
     facts = (
-        ("may", _allowed(identity.scopes, identity.pattern)),
-        ("until", _day(identity.expires_at) if identity.expires_at else ""),
+        ("may", allowed_text(identity.scopes, identity.pattern)),
+        ("until", day_text(identity.expires_at) if identity.expires_at else ""),
         ("token", places[identity.place]),
     )
     for label, value in facts:
@@ -363,27 +282,3 @@ def _print_identity(output: Output, identity: "Identity") -> None:
     for invitation in identity.invitations:
         output.line(f"  {invitation.plugin}, from {invitation.invited_by}")
         output.line(styled(f"    donkeytui owner accept {invitation.plugin}", "cyan"))
-
-
-def _print_token(output: Output, token: "TokenInfo") -> None:
-    label = token.label or "-"
-    if not output.is_terminal:
-        made, until = _day(token.created_at), _day(token.expires_at)
-        output.record(token.id, label, " ".join(token.scopes), token.pattern, made, until)
-        return
-    allowed = _allowed(token.scopes, token.pattern)
-    output.line(
-        styled(padded(str(token.id), 5), "bold"),
-        padded(label, 28),
-        styled(f" until {_day(token.expires_at)}", "dim"),
-        f"  {allowed}",
-    )
-
-
-def _allowed(scopes: tuple[str, ...], pattern: str) -> str:
-    what = ", ".join(scopes) or "only reading"
-    return what if pattern == "*" else f"{what}, for plugins named like {pattern}"
-
-
-def _day(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d}" if moment is not None else "you end it"

@@ -173,7 +173,7 @@ def publish_command(
 ) -> None:
     """Check, pack and publish a plugin's folder.
 
-    A registry across a network wants a token, in DONKEYTUI_TOKEN; the embedded one does not.
+    A registry across a network wants a token: donkeytui login, or DONKEYTUI_TOKEN.
     """
     from msgspec import structs
 

@@ -114,8 +114,8 @@ def measure_ours(folder: Path, chosen: argparse.Namespace) -> None:
 
 
 def keystrokes(names: Sequence[str]) -> tuple[str, ...]:
-    """What people type who look for a plugin they know: beginnings of names, words of the description; each once."""
-    random = Random(4)
+    """What people type who look for a plugin: beginnings of names, words of descriptions; each once."""
+    random = Random(4)  # noqa: S311
     typed = {name[:length] for name in names for length in range(3, len(name) + 1)}
     typed |= {f"{first} {second[:length]}" for first in WORDS for second in WORDS for length in range(2, 8)}
     queries = sorted(typed)
@@ -366,7 +366,8 @@ HEADER = f"{'':10}{'requests/s':>12}{'p50 ms':>10}{'p99 ms':>10}{'CPU us':>10}\n
 
 def row(title: str, measured: Measured, note: str) -> str:
     rate = measured.requests / measured.seconds
-    return f"{title:10}{rate:>12,.0f}{measured.p50_ms:>10.2f}{measured.p99_ms:>10.2f}{measured.cpu_us:>10.0f}{note}\n"
+    latency = f"{measured.p50_ms:>10.2f}{measured.p99_ms:>10.2f}"
+    return f"{title:10}{rate:>12,.0f}{latency}{measured.cpu_us:>10.0f}{note}\n"
 
 
 def cpu_seconds(pid: int) -> float:
