@@ -49,7 +49,7 @@ class Plugin(msgspec.Struct):
 
     def latest(self) -> str:
         there = {v: r for v, r in self.releases.items() if not (r.is_yanked or r.is_closed or self.is_closed)}
-        best = {v: r for v, r in there.items() if "-" in v} or there or self.releases
+        best = {v: r for v, r in there.items() if "-" not in v} or there or self.releases
         return max(best, key=lambda version: parse_version(version).key)
 
 
