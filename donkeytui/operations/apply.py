@@ -22,6 +22,7 @@ from donkeytui.operations.registering import (
     missing_registrations,
     needed_first,
 )
+from donkeytui.operations.releases import check_obtainable
 from donkeytui.parallel import to_its_end
 from donkeytui.problems import OfflineMissing
 from donkeytui.project.server_entry import Registration
@@ -79,9 +80,12 @@ async def apply_plan(
 
     Cancelled during the commit or later, it ends with its report all the same. `runs_npm`: the package
     manager runs afterwards, when package.json changed; whatever it does, the plugins stay. Raises
-    `PlanStale`, `ProjectBusy`, `ProjectNotWritable`, and what fetching and staging raise.
+    `PlanStale`, `ProjectBusy`, `ProjectNotWritable`, `Quarantined`, and what fetching and staging raise.
     """
     client = None
+    for download in plan.downloads:
+        # The plan may be older than the quarantine, and the cache may hold it all the same.
+        check_obtainable(session, download.name, download.version)
     if plan.downloads:
         # Offline, the cache may hold it all the same; what is missing is then named.
         with contextlib.suppress(OfflineMissing):

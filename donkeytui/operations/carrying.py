@@ -17,9 +17,9 @@ from donkeytui.project.merge import Side
 from donkeytui.project.plugin_files import MergedPlugin, PluginFiles, merge_plugin, read_plugin_files
 from donkeytui.project.snapshot import ProjectSnapshot
 from donkeytui.session import Session
-from registry_server.contract.problems import PluginNotFound, VersionNotFound
+from registry_server.contract.problems import PluginNotFound, ProblemError, Quarantined, VersionNotFound
 
-_NOT_AT_HAND = (OfflineMissing, RegistryUnreachable, PluginNotFound, VersionNotFound)
+_NOT_AT_HAND = (OfflineMissing, RegistryUnreachable, PluginNotFound, Quarantined, VersionNotFound)
 
 
 async def carried_edits(
@@ -126,10 +126,16 @@ async def _pristine(session: Session, snapshot: ProjectSnapshot, name: str) -> R
     try:
         return await pristine(session, snapshot, name)
     except _NOT_AT_HAND as error:
-        is_gone = isinstance(error, PluginNotFound | VersionNotFound)
-        instead = "use the registry it came from" if is_gone else "go online once"
         raise PluginEdited(
             f"`{name}` has edits of yours that cannot be carried over",
             detail=f"that takes the release they were made on: {error.problem.title}",
-            hint=f"{instead}, or --force to go ahead without your edits (undo brings them back)",
+            hint=f"{_instead(error)}--force to go ahead without your edits (undo brings them back)",
         ) from error
+
+
+def _instead(error: ProblemError) -> str:
+    """How else the package can be had; what is in quarantine cannot."""
+    if isinstance(error, Quarantined):
+        return ""
+    is_gone = isinstance(error, PluginNotFound | VersionNotFound)
+    return f"{'use the registry it came from' if is_gone else 'go online once'}, or "

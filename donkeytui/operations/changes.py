@@ -26,7 +26,7 @@ from donkeytui.operations.goals import (
 )
 from donkeytui.operations.permission import as_locked, check_not_needed
 from donkeytui.operations.project import check_installed, open_project
-from donkeytui.operations.releases import catalogued
+from donkeytui.operations.releases import catalogued, check_obtainable
 from donkeytui.operations.show import unknown_plugin
 from donkeytui.operations.sync import refresh_if_stale, sync
 from donkeytui.problems import LockfileOutdated, OfflineMissing, RegistryUnreachable, UnexpectedResponse
@@ -100,7 +100,7 @@ async def plan_changes(session: Session, changes: Changes, report: Report = sile
 
     Raises `PluginNotFound`, `InvalidRange`, `NotInstalled`, `PluginNeeded` naming who needs it,
     `ResolutionFailed` with the derivation, `PluginEdited`, `FolderTaken`, `FileTaken`,
-    `LockfileOutdated`, or what opening the project and reading the registry raise.
+    `LockfileOutdated`, `Quarantined`, or what opening the project and reading the registry raise.
     """
     requirements = read_requirements(changes.install)
     snapshot = await open_project(session, report)
@@ -115,6 +115,9 @@ async def plan_changes(session: Session, changes: Changes, report: Report = sile
     notices: list[Notice] = []
     if changes.is_frozen or (not changes.is_moving and (changes.uninstall or is_complete(rest))):
         _check_frozen(rest, changes)
+        if changes.is_frozen:
+            for name, locked in rest.plugins.items():
+                check_obtainable(session, name, locked.version)
         is_fewer = len(rest.plugins) < len(lockfile.plugins)
         if not (is_fewer or changes.is_frozen or changes.pin or changes.unpin):
             await _catch_up(session, rest, report)

@@ -32,6 +32,8 @@ class Hit(Struct, frozen=True, kw_only=True):
     rating_count: int
     is_verified: bool
     is_deprecated: bool
+    is_quarantined: bool = False
+    """The whole plugin is out of circulation."""
     updated: str
     """UTC date."""
 
@@ -130,8 +132,8 @@ def home(session: Session) -> Home:
 def _home(catalogue: Catalogue) -> Home:
     recent = catalogue.recently_updated(LISTING_MAX)
     sections = (
-        Section(title="Featured", hits=_of(catalogue.featured(SECTION_SIZE))),
-        Section(title="Popular", hits=_of(catalogue.most_downloaded(SECTION_SIZE))),
+        Section(title="Featured", hits=_recommended(catalogue.featured(SECTION_SIZE))),
+        Section(title="Popular", hits=_recommended(catalogue.most_downloaded(SECTION_SIZE))),
         Section(title="Recently updated", hits=_of(recent)),
     )
     return Home(
@@ -154,9 +156,15 @@ def make_hit(document: PluginDocument) -> Hit:
         rating=document.rating,
         rating_count=document.rating_count,
         is_verified=document.verified,
-        is_deprecated=document.is_deprecated,
+        is_deprecated=document.is_deprecated and not document.quarantine,
+        is_quarantined=bool(document.quarantine),
         updated=f"{document.updated_at:%Y-%m-%d}",
     )
+
+
+def _recommended(documents: list[PluginDocument]) -> tuple[Hit, ...]:
+    """Nobody is led to what is in quarantine; whoever looks for it finds it."""
+    return _of([document for document in documents if not document.quarantine])
 
 
 def _of(documents: list[PluginDocument]) -> tuple[Hit, ...]:

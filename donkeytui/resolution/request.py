@@ -38,7 +38,8 @@ class Request(Struct, frozen=True, kw_only=True):
     wishes: tuple[Wish, ...]
     """In the order of importance: what comes first gets its best release first."""
     locked: dict[str, str] = {}
-    """Releases the lockfile names: preferred, and allowed though yanked or deprecated."""
+    """Releases the lockfile names: preferred, and allowed though yanked or deprecated; in quarantine, as
+    long as nobody asks that just they move."""
     free: frozenset[str] = frozenset()
     """Locked plugins that may move to their newest (the targets of an update)."""
     held: dict[str, str] = {}
@@ -65,6 +66,7 @@ NoteKind = Literal[
     "engine-skipped",
     "framework-skipped",
     "deprecated-skipped",
+    "quarantined-skipped",
     "yanked-skipped",
 ]
 

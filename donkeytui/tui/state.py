@@ -59,5 +59,6 @@ class AppState:
         return ProjectState(
             installed={plugin.name: plugin.version for plugin in plugins},
             updates={plugin.name: plugin.newest_in_range for plugin in plugins if plugin.has_update},
+            quarantined=frozenset(plugin.name for plugin in plugins if plugin.quarantine),
             staged=self.basket.actions,
         )

@@ -8,7 +8,7 @@ the server. `PluginDocument` is both the detail response and the unit of the fee
 from datetime import datetime
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from registry_server.contract.problems import Finding
 from registry_server.contract.routes import CHANGES_PAGE_MAX, NOTE_MAX, PAGE_LIMIT_MAX, PAGE_MAX
@@ -104,8 +104,8 @@ class Release(Wire, frozen=True, kw_only=True):
     """Bytes of the package as downloaded."""
     package_url: str
     """Path below the registry's base URL."""
-    framework: str = "*"
-    """Range of @donkeylabs/server."""
+    framework: str = field(default_factory=lambda: "*")
+    """Range of @donkeylabs/server. By a factory, so that it is never left out: the design promises it."""
     engine: Engine = Engine()
     dependencies: ReleaseDependencies = ReleaseDependencies()
     created_at: Moment

@@ -8,6 +8,7 @@ import httpx
 import msgspec
 import pytest
 
+from registry_server.contract.problems import Problem
 from registry_server.http.api import documented_routes
 from registry_server.registry import Registry
 from registry_server.store import changes
@@ -97,6 +98,9 @@ OPEN = {
 """Also where reading needs a token, and where nothing may change."""
 
 
+DECLARED = {f"{route.method} {route.shown_path}": route for route in documented_routes()}
+
+
 class Row(msgspec.Struct, frozen=True):
     method: str
     path: str
@@ -173,6 +177,18 @@ def moment_of(registry: Registry) -> int:
     return version
 
 
+def assert_is_declared(row: Row, answer: httpx.Response) -> None:
+    """A success is what the route declares, and has no field besides; else it is a problem."""
+    if answer.status_code >= 400:
+        assert msgspec.json.decode(answer.content, type=Problem).status == answer.status_code
+        return
+    declared = DECLARED[row.key]
+    assert answer.headers["content-type"].partition(";")[0] == declared.media_type
+    if declared.response is not None:
+        said = msgspec.json.decode(answer.content, type=declared.response)
+        assert msgspec.json.decode(msgspec.json.encode(said)) == answer.json()
+
+
 def test_the_table_has_every_endpoint() -> None:
     assert sorted(row.key for row in rows()) == sorted(
         f"{route.method} {route.shown_path}" for route in documented_routes()
@@ -191,6 +207,7 @@ def test_everybody_may_do_what_the_table_says(
 
             assert answer.status_code == status, answer.text
             assert moment_of(stage[0]) != before
+        assert_is_declared(row, answer)
         return
     if "{digest}" in row.path:
         shared[1].get("/api/snapshot")
@@ -200,6 +217,7 @@ def test_everybody_may_do_what_the_table_says(
 
     assert answer.status_code == status, answer.text
     assert row.method == "GET" or moment_of(shared[0]) == before
+    assert_is_declared(row, answer)
     assert status != 401 or answer.headers["www-authenticate"] == "Bearer"
 
 

@@ -101,7 +101,8 @@ def _print_hits(output: Output, found: "SearchPage") -> None:
 
 
 def _described(hit: "Hit") -> str:
-    return f"deprecated · {hit.description}" if hit.is_deprecated else hit.description
+    state = "✗ quarantined · " if hit.is_quarantined else "deprecated · " if hit.is_deprecated else ""
+    return f"{state}{hit.description}"
 
 
 def _marked(text: str, spans: tuple[tuple[int, int], ...], style: str) -> list[str | Styled]:
@@ -192,9 +193,20 @@ def _show_info(invocation: Invocation, plugin: str, *, readme: bool) -> None:
         _print_info(output, document, release)
 
 
+def _standing(release: "Release") -> tuple[str, str]:
+    """What is worst about a release, and why; both empty for most."""
+    if release.quarantine:
+        return "✗ quarantined", release.quarantine
+    if release.yanked:
+        return "yanked", release.yank_reason
+    return ("deprecated" if release.deprecated else "", release.deprecation)
+
+
 def _print_info(output: Output, document: "PluginDocument", release: "Release") -> None:
     output.line(styled(document.name, "bold"), f" {release.version}  ", document.display_name)
     output.line(document.description)
+    if release.quarantine:
+        output.line(styled(f"✗ quarantined, nobody can install it: {release.quarantine}", "red"))
     output.line("")
     for label, value in _facts(document, release):
         if value:
@@ -202,8 +214,7 @@ def _print_info(output: Output, document: "PluginDocument", release: "Release") 
     output.line("")
     output.line(styled("releases", "bold"))
     for shown in document.versions[:RELEASES_SHOWN]:
-        state = "yanked" if shown.yanked else "deprecated" if shown.deprecated else ""
-        reason = shown.yank_reason if shown.yanked else shown.deprecation
+        state, reason = _standing(shown)
         note = f"{state}: {reason}" if state and reason else state
         output.line(
             f"  {padded(shown.version, 16)} {shown.created_at:%Y-%m-%d}  {shown.size / 1024:7.1f} KiB  ",

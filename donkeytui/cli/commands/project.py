@@ -87,9 +87,17 @@ def _reason(plugin: "InstalledPlugin") -> str:
 
 
 def _state(plugin: "InstalledPlugin") -> list[str | Styled]:
-    words: list[str | Styled] = [styled(f"! {problem}  ", "yellow") for problem in plugin.problems]
+    from registry_server.contract.versions import parse_version
+
+    words: list[str | Styled] = []
+    if plugin.quarantine:
+        words.append(styled(f"✗ quarantined: {plugin.quarantine}  ", "red"))
+    others = (problem for problem in plugin.problems if problem != "quarantined")
+    words += [styled(f"! {problem}  ", "yellow") for problem in others]
     if plugin.has_update:
-        words.append(styled(f"↑ update {plugin.newest_in_range}", "green"))
+        # Downwards only out of quarantine.
+        is_back = parse_version(plugin.newest_in_range) < parse_version(plugin.version)
+        words.append(styled(f"{'↓' if is_back else '↑'} update {plugin.newest_in_range}", "green"))
     elif plugin.is_pinned:
         words.append(styled("pinned", "cyan"))
     elif plugin.newest and plugin.newest != plugin.version:
@@ -113,7 +121,8 @@ def outdated_command(invocation: Invocation) -> None:
     width = max((cell_width(plugin.name) for plugin in report.plugins), default=0)
     for plugin in report.plugins:
         if not output.is_terminal:
-            output.record(plugin.name, plugin.version, plugin.wanted, plugin.newest, plugin.blocked_by)
+            state = ",".join(filter(None, ("quarantined" if plugin.quarantine else "", plugin.blocked_by)))
+            output.record(plugin.name, plugin.version, plugin.wanted, plugin.newest, state)
             continue
         output.line(
             styled(padded(plugin.name, width), "bold"),
@@ -122,6 +131,9 @@ def outdated_command(invocation: Invocation) -> None:
             f"  newest {padded(plugin.newest, 10)}  ",
             styled(_blocked(plugin), "dim"),
         )
+        if plugin.quarantine:
+            reason = f"{' ' * width}  ✗ quarantined: {plugin.quarantine}"
+            output.line(styled(reason, "red"))
         for sentence in plugin.why:
             output.line(styled(f"{' ' * width}  {sentence}", "dim"))
 
@@ -152,6 +164,8 @@ def why_command(invocation: Invocation, plugin: str) -> None:
         output.result(report)
         return
     output.line(styled(report.name, "bold"), f" {report.version}{', pinned' if report.is_pinned else ''}")
+    if report.quarantine:
+        output.line(styled(f"  ✗ quarantined: {report.quarantine}", "red"))
     for chain in report.chains:
         first, *rest = chain
         parts: list[str | Styled] = [

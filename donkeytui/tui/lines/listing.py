@@ -110,9 +110,12 @@ def hit_line(hit: Hit, query: SearchQuery, state: ProjectState, *, columns: "_Co
         parts += [span(f"{count:>{columns.downloads - 2}}  ", "dim")]
     if columns.description:
         text = clean(hit.description, 300)
-        if hit.is_deprecated:
+        if hit.is_quarantined:
+            parts.append(span("✗ quarantined  ", "bad"))
+        elif hit.is_deprecated:
             parts.append(span("! deprecated  ", "warn"))
-        parts += marked(text, highlight(text, query), "dim" if hit.is_deprecated else "")
+        is_faint = hit.is_quarantined or hit.is_deprecated
+        parts += marked(text, highlight(text, query), "dim" if is_faint else "")
     return tuple(parts)
 
 
