@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from registry_server.contract.problems import ServerError
 from registry_server.embedded import Embedded, open_embedded, serve_on_port
 
 BASE_URL = "http://embedded.invalid"
@@ -134,7 +135,7 @@ async def running(data: Path, clock: Callable[[], datetime] | None = None) -> As
     """The embedded registry of `data`, its lifespan entered; closed when the block ends."""
     embedded = await asyncio.to_thread(open_embedded, data, *([clock] if clock else []))
     try:
-        async with _lifespan(embedded.app):
+        async with lifespan_of(embedded.app):
             yield embedded
     finally:
         await asyncio.to_thread(embedded.close)
@@ -146,13 +147,17 @@ async def serve(data: Path, *, host: str, port: int, on_ready: Callable[[], None
 
 
 @contextlib.asynccontextmanager
-async def _lifespan(app: Asgi) -> AsyncIterator[None]:
+async def lifespan_of(app: Asgi) -> AsyncIterator[None]:
+    """The app's background work goes on inside. Raises `ServerError` when it cannot begin."""
     incoming: asyncio.Queue[Message] = asyncio.Queue()
     outgoing: asyncio.Queue[Message] = asyncio.Queue()
     scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
     task = asyncio.ensure_future(app(scope, incoming.get, outgoing.put))
     await incoming.put({"type": "lifespan.startup"})
-    await outgoing.get()
+    started = await outgoing.get()
+    if started["type"] == "lifespan.startup.failed":
+        await task
+        raise ServerError("the registry cannot start", detail=str(started.get("message", "")))
     try:
         yield
     finally:

@@ -185,7 +185,10 @@ def locked(folder: Path, doing: str, *, name: str = LOCK) -> Iterator[None]:
         lock.acquire()
     except Timeout as error:
         raise RegistryBusy(
-            f"another process is {doing} {folder}", hint="wait until it has finished, then try again"
+            f"another process is {doing} {folder}",
+            hint="stop it first, or name another folder"
+            if name == SERVING
+            else "try again when it has finished",
         ) from error
     try:
         yield

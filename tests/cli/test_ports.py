@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from registry_server.cli.run import run
+from registry_server.store.folder import is_served
+from tests.support.server import free_port, running_server
 
 
 @pytest.fixture
@@ -36,6 +38,21 @@ def test_serve_names_a_taken_port(taken_port: int, cli: Callable[..., Any]) -> N
     result = cli(f"serve --port {taken_port}")
 
     assert (result.status, "cannot be used" in result.err) == (1, True)
+
+
+@pytest.mark.network
+def test_a_second_server_on_a_folder_is_refused_and_the_operator_is_not(tmp_path: Path) -> None:
+    with running_server(tmp_path) as server:
+        err = io.StringIO()
+        folder = ["--data", str(server.data)]
+
+        second = run(["serve", *folder, "--port", str(free_port())], stdout=io.StringIO(), stderr=err)
+        beside = run(["user", "create", "ada", *folder], stdout=io.StringIO(), stderr=io.StringIO())
+
+        assert second == 3
+        assert f"another process is serving {server.data}" in err.getvalue()
+        assert beside == 0
+    assert not is_served(server.data)
 
 
 def test_a_folder_that_is_no_registry_is_not_made_one(tmp_path: Path) -> None:

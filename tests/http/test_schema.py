@@ -30,7 +30,7 @@ from registry_server.operations.reviews import rate
 from registry_server.operations.tokens import LIFETIME_MAX, create_token
 from registry_server.registry import Registry, open_registry
 from registry_server.settings import Settings, TokenSettings
-from tests.support.asgi_calls import a_caller
+from tests.support.asgi_calls import Api, a_caller, problem_code
 from tests.support.builders import FixedClock, package
 
 DOCUMENT = msgspec.json.decode(msgspec.json.encode(openapi_document(documented_routes(), __version__)))
@@ -171,3 +171,35 @@ def test_bounds_of_labels_are_those_of_the_manifest() -> None:
     assert set(bounds) == {manifest.CATEGORIES_MAX, manifest.TAGS_MAX}
     assert all(items["maxLength"] == manifest.LABEL_MAX for items in bounds.values())
     assert manifest._LABEL.pattern.removesuffix(r"\Z").replace("?:", "") == wire.LABEL_PATTERN.strip("^$")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"deprecation": {"version": "*", "mesage": "use vault"}},
+        {"deprecation": {"version": "*"}, "descripton": "Other words"},
+    ],
+    ids=["inside", "outside"],
+)
+def test_a_misspelt_field_is_refused_however_deep(body: dict[str, Any]) -> None:
+    """Ignored, the first would take a deprecation back instead of making one."""
+    api = Api(Stage.app, Stage.admin_token())
+    before = api.get("/api/plugins/mail").content
+
+    answer = api("PUT", "/api/plugins/mail", json=body)
+
+    assert problem_code(answer) == "invalid-request"
+    assert api.get("/api/plugins/mail").content == before
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["verified=null", "verified=1", "verified=True", "verified=", "sort=null", "sort=Null", "page=null"],
+)
+def test_a_parameter_is_written_as_described(query: str) -> None:
+    assert problem_code(Api(Stage.app).get(f"/api/plugins?{query}")) == "invalid-request"
+
+
+@pytest.mark.parametrize("query", ["q=null", "category=null", "author=null", "verified=false", "q=1"])
+def test_a_text_may_be_any_word(query: str) -> None:
+    assert Api(Stage.app).get(f"/api/plugins?{query}").status_code == 200

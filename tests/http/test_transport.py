@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
-from donkeytui.embedded import BASE_URL, EmbeddedTransport, _lifespan, running
+from donkeytui.embedded import BASE_URL, EmbeddedTransport, lifespan_of, running
 from donkeytui.problems import RegistryUnreachable
 from donkeytui.remote import RegistryClient, make_http_client
 from registry_server.contract.problems import RegistryBusy
@@ -291,7 +291,7 @@ def test_lifespan_starts_before_the_first_request_and_stops_after_the_last() -> 
             await send({"type": f"lifespan.{kind}.complete"})
 
     async def test() -> None:
-        async with _lifespan(app), client(app) as http:
+        async with lifespan_of(app), client(app) as http:
             await http.get("/")
 
     run(test)
@@ -348,7 +348,7 @@ def test_counting_goes_on_after_a_flush_that_failed(
     app = build_app(registry, is_local=False, flush_seconds=0.001)
 
     async def test() -> None:
-        async with _lifespan(app), client(app) as http:
+        async with lifespan_of(app), client(app) as http:
             await http.get("/api/plugins/auth/1.0.0/download")
             while not caplog.records:
                 await asyncio.to_thread(statistics.registry_stats, registry)
