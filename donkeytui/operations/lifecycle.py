@@ -28,21 +28,23 @@ class Withdrawal(Struct, frozen=True, kw_only=True):
 
 
 async def deprecate(
-    session: Session, wanted: Requirement, message: str, report: Report = silent
+    session: Session, wanted: Requirement, message: str, report: Report = silent, *, successor: str = ""
 ) -> Withdrawal:
-    """Marks the releases in the range, with what to use instead; an empty message takes that back.
+    """Marks the releases in the range, with what to use instead; without either it takes that back.
 
     Raises `Forbidden` for somebody else's plugin, `InvalidRequest` when no release is in the range.
     """
     account = await account_client(session)
-    await account.deprecate(wanted.name, Deprecation(version=wanted.range.text, message=message))
-    is_followed = await follow(session, "deprecated" if message else "taken back", report)
+    wish = Deprecation(version=wanted.range.text, message=message, successor=successor)
+    await account.deprecate(wanted.name, wish)
+    is_made = bool(message or successor)
+    is_followed = await follow(session, "deprecated" if is_made else "taken back", report)
     return Withdrawal(
-        state="deprecated" if message else "not-deprecated",
+        state="deprecated" if is_made else "not-deprecated",
         name=wanted.name,
         release=wanted.range.text,
         latest_version=_latest(session, wanted.name) if is_followed else None,
-        text=message,
+        text=message or (f"use `{successor}`" if successor else ""),
     )
 
 

@@ -114,6 +114,8 @@ class Release(Wire, frozen=True, kw_only=True):
     deprecated: bool = False
     deprecation: str = ""
     """What to use instead, in the author's words."""
+    successor: str = ""
+    """The plugin to use instead, if the author named one."""
     yanked: bool = False
     yank_reason: str = ""
     publisher: str = ""
@@ -255,7 +257,9 @@ class Deprecation(Wire, frozen=True, kw_only=True, forbid_unknown_fields=True):
     version: str = "*"
     """Range of the releases meant."""
     message: Line = ""
-    """Empty takes the deprecation back."""
+    """Empty, without a successor, takes the deprecation back."""
+    successor: str = ""
+    """The plugin to use instead."""
 
 
 class PluginUpdate(Wire, frozen=True, kw_only=True):

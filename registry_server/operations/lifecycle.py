@@ -54,7 +54,7 @@ def update_plugin(registry: Registry, caller: Caller | None, name: str, update: 
 def _changed(update: PluginUpdate) -> str:
     deprecation = update.deprecation
     if deprecation is not None:
-        return f"deprecation of {deprecation.version}: {deprecation.message or 'taken back'}"
+        return f"deprecation of {deprecation.version}: {deprecation.message or deprecation.successor or 'taken back'}"
     return ", ".join(field for field, value in structs.asdict(update).items() if value is not None)
 
 
@@ -93,8 +93,14 @@ def _deprecate(connection: Connection, plugin: int, name: str, wanted: Deprecati
     chosen = [version for version in versions if meant.allows(version, include_prerelease=meant.is_any)]
     if not chosen:
         raise InvalidRequest(f"no release of `{name}` is in `{wanted.version}`")
+    message, successor = wanted.message[:NOTE_MAX], wanted.successor
+    if successor:
+        if successor == name or plugins.document_bytes(connection, successor) is None:
+            raise InvalidRequest(f"`{successor[:80]}` is no plugin that could follow `{name}`")
+        # The sentence has it too, so that every reader of the message sees it.
+        message = message if successor in message else f"{message}; use `{successor}`".removeprefix("; ")
     for version in chosen:
-        plugins.set_deprecated(connection, plugin, version.text, wanted.message[:NOTE_MAX])
+        plugins.set_deprecated(connection, plugin, version.text, message=message, successor=successor)
 
 
 def _set_yanked(

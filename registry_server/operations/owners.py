@@ -26,8 +26,9 @@ def invite(registry: Registry, caller: Caller | None, name: str, request: OwnerR
         user = find_user(connection, request.user)
         if owners.is_owner(connection, plugin, user):
             raise InvalidRequest(f"`{name}` belongs to {user.name} already")
-        owners.invite(connection, plugin, user, by=caller.user, now=registry.clock())
-        log(connection, registry, caller, "owner-invite", name, detail=user.name)
+        if user.name not in owners.invited_names(connection, plugin):
+            owners.invite(connection, plugin, user, by=caller.user, now=registry.clock())
+            log(connection, registry, caller, "owner-invite", name, detail=user.name)
         return _owners(connection, plugin)
 
 

@@ -94,6 +94,7 @@ _PEOPLE = (
     "CREATE INDEX plugins_by_update ON plugins (updated_at DESC, name)",
     "ALTER TABLE plugins ADD COLUMN held TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE plugins ADD COLUMN quarantine TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE releases ADD COLUMN successor TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE releases ADD COLUMN quarantine TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE ratings ADD COLUMN reply TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE ratings ADD COLUMN replied_by TEXT NOT NULL DEFAULT ''",

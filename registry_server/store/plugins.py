@@ -225,10 +225,13 @@ def set_yanked(connection: Connection, plugin: int, version: str, *, yanked: boo
     )
 
 
-def set_deprecated(connection: Connection, plugin: int, version: str, message: str) -> None:
+def set_deprecated(
+    connection: Connection, plugin: int, version: str, *, message: str, successor: str
+) -> None:
+    """An empty message takes it back."""
     connection.execute(
-        "UPDATE releases SET deprecated = ?, deprecation = ? WHERE plugin_id = ? AND version = ?",
-        (int(bool(message)), message, plugin, version),
+        "UPDATE releases SET deprecated = ?, deprecation = ?, successor = ? WHERE plugin_id = ? AND version = ?",
+        (int(bool(message)), message, successor, plugin, version),
     )
 
 
@@ -516,6 +519,7 @@ def _releases(connection: Connection, plugin: Row) -> tuple[Release, ...]:
             description=row["description"],
             deprecated=bool(row["deprecated"]),
             deprecation=row["deprecation"],
+            successor=row["successor"],
             yanked=bool(row["yanked"]),
             yank_reason=row["yank_reason"],
             publisher=row["publisher"],

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.builders import write_plugin
 from tests.support.desks import Desks, open_desks
 
 pytestmark = pytest.mark.network
@@ -180,3 +181,17 @@ def test_a_change_stays_done_when_the_catalogue_cannot_follow(desks: Desks, tmp_
     assert done.json["data"]["latest_version"] is None
     assert done.json["warnings"][0]["text"].startswith("yanked, but the catalogue here could not follow: ")
     assert desks("grace", "info auth --json").json["data"]["release"]["version"] == "1.0.0"
+
+
+def test_a_successor_stands_in_the_message_and_for_programs(desks: Desks, tmp_path: Path) -> None:
+    desks("ada", f"publish {write_plugin(tmp_path / 'passport', 'passport')}")
+
+    made = desks("ada", "deprecate auth@1.0.0 --successor passport")
+    unknown = desks("ada", "deprecate auth@1.0.0 --successor nobody")
+    release = state_of(desks, "1.0.0")
+    desks("ada", "deprecate auth@1.0.0 --undo")
+
+    assert (made.status, unknown.status) == (0, 1)
+    assert "`nobody` is no plugin that could follow `auth`" in unknown.err
+    assert (release["deprecation"], release["successor"]) == ("use `passport`", "passport")
+    assert "successor" not in state_of(desks, "1.0.0")

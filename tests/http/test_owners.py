@@ -79,6 +79,7 @@ def test_asking_twice_invites_once(town: Town, ada: Api) -> None:
     second = ada("POST", OWNERS, json={"user": "BOB"})
 
     assert first.json() == second.json()
+    assert [entry[1] for entry in town.audit()] == ["publish", "owner-invite"]
 
 
 @pytest.mark.parametrize("is_admin", [False, True])

@@ -87,8 +87,11 @@ def decline_command(invocation: Invocation, name: str) -> None:
 @verb(name="deprecate", epilog="Example: donkeytui deprecate 'auth@<2' 'use auth 2, or auth-jwt'")
 @click.argument("plugin", metavar="NAME[@RANGE]")
 @click.argument("message", default="")
+@click.option("--successor", default="", metavar="NAME", help="The plugin to use instead.")
 @click.option("--undo", "is_taken_back", is_flag=True, help="Take the deprecation back.")
-def deprecate_command(invocation: Invocation, plugin: str, message: str, is_taken_back: bool) -> None:
+def deprecate_command(
+    invocation: Invocation, plugin: str, message: str, successor: str, is_taken_back: bool
+) -> None:
     """Mark releases of NAME as not to be used any more, with what to use instead.
 
     New resolutions pass them over unless they are locked or named exactly; nobody loses them.
@@ -96,11 +99,13 @@ def deprecate_command(invocation: Invocation, plugin: str, message: str, is_take
     from donkeytui.operations.lifecycle import deprecate
     from registry_server.contract.ranges import parse_requirement
 
-    if bool(message.strip()) == is_taken_back:
-        raise click.UsageError("say what to use instead, in MESSAGE, or --undo without one")
+    if bool(message.strip() or successor) == is_taken_back:
+        raise click.UsageError("say what to use instead, in MESSAGE or by --successor, or --undo alone")
     wanted = parse_requirement(plugin)
     output = invocation.output
-    made = invocation.run(lambda session: deprecate(session, wanted, message.strip(), output.report))
+    made = invocation.run(
+        lambda session: deprecate(session, wanted, message.strip(), output.report, successor=successor)
+    )
     if output.is_json:
         output.result(made)
     elif is_taken_back:
