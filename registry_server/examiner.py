@@ -316,7 +316,7 @@ class _Child:
             answer = _decode(message)
         except OSError as error:
             raise self._silence() from error
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise self._failure(f"what it says cannot be read: {error}") from error
         if answer.fault == "memory":
             raise self._excess("out of memory")

@@ -19,6 +19,8 @@ from registry_server.store.database import Database
 from registry_server.store.downloads import DownloadKey
 
 PAGE_CACHE_BYTES = 4 << 20
+PAGE_COST_BYTES = 256
+"""Of the objects that hold one page and what was asked."""
 Clock = Callable[[], datetime]
 
 
@@ -58,24 +60,29 @@ class PageCache:
         self._lock = threading.Lock()
         self._limit = limit_bytes
         self._moment: object = None
-        self._pages: OrderedDict[object, bytes] = OrderedDict()
+        self._pages: OrderedDict[bytes, bytes] = OrderedDict()
         self._size = 0
 
-    def get(self, moment: object, key: object) -> bytes | None:
+    def get(self, moment: object, key: bytes) -> bytes | None:
         with self._lock:
             return self._pages.get(key) if self._moment == moment else None
 
-    def put(self, moment: object, key: object, page: bytes) -> None:
+    def put(self, moment: object, key: bytes, page: bytes) -> None:
+        """`key` counts too: a stranger may ask long questions that nothing answers."""
+        size = _kept_bytes(key, page)
         with self._lock:
             if self._moment != moment:
                 self._moment, self._size = moment, 0
                 self._pages.clear()
-            if key not in self._pages and len(page) <= self._limit // 8:
+            if key not in self._pages and size <= self._limit // 8:
                 self._pages[key] = page
-                self._size += len(page)
+                self._size += size
             while self._size > self._limit:
-                _, dropped = self._pages.popitem(last=False)
-                self._size -= len(dropped)
+                self._size -= _kept_bytes(*self._pages.popitem(last=False))
+
+
+def _kept_bytes(key: bytes, page: bytes) -> int:
+    return len(key) + len(page) + PAGE_COST_BYTES
 
 
 class Registry:

@@ -256,9 +256,13 @@ async def read_bounded(request: Request, limit: int) -> bytes:
 
 
 async def _decode_body(request: Request, kind: type[Struct] | None) -> Struct | None:
-    if kind is None:
+    if kind is None and request.method in ("GET", "HEAD"):
         return None
     data = await read_bounded(request, REQUEST_BODY_MAX_BYTES)
+    if kind is None:
+        if data.strip() not in (b"", b"{}"):
+            raise InvalidRequest("this address takes no body", detail=f"{len(data)} bytes were sent")
+        return None
     try:
         raw = msgspec.json.decode(data or b"{}")
         known = {field.encode_name for field in msgspec.structs.fields(kind)}

@@ -17,6 +17,7 @@ from registry_server.registry import Registry
 _M_TRIM_THRESHOLD = -1
 """From malloc.h of glibc; other C libraries have no `mallopt`, or ignore it."""
 TRIM_BYTES = 1 << 16
+LISTENING_PAUSE_SECONDS = 0.01
 
 
 async def serve(registry: Registry, *, host: str, port: int, on_ready: Callable[[], None]) -> None:
@@ -39,13 +40,24 @@ async def serve(registry: Registry, *, host: str, port: int, on_ready: Callable[
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, server.stop)
     serving = asyncio.ensure_future(server.serve())
-    await asyncio.sleep(0)
-    if not serving.done():
+    if await _is_listening(host, port, serving):
         on_ready()
     try:
         await serving
     except RuntimeError as error:  # what granian raises when another process was quicker
         raise OSError(str(error)) from error
+
+
+async def _is_listening(host: str, port: int, serving: asyncio.Future[None]) -> bool:
+    """Waits until somebody is let in; False when the server ended instead."""
+    open_to_all = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - compared, not bound
+    while not serving.done():
+        with contextlib.suppress(OSError):
+            _, writer = await asyncio.open_connection(open_to_all.get(host, host), port)
+            writer.close()
+            return True
+        await asyncio.sleep(LISTENING_PAUSE_SECONDS)
+    return False
 
 
 def _give_memory_back() -> None:

@@ -10,6 +10,7 @@ from registry_server.contract.tokens import is_token
 from registry_server.registry import Registry
 from registry_server.store import accounts, owners, plugins
 from registry_server.store.accounts import User
+from registry_server.store.database import Connection
 
 LOCAL_USER = "local"
 
@@ -86,14 +87,12 @@ def require(caller: Caller | None, scope: Scope, name: str = "") -> Caller:
             if "account" not in caller.scopes
             else f"make one that does: donkeytui token create --scope {scope}",
         )
-    if name and not fnmatchcase(name, caller.pattern):
-        raise Forbidden(
-            f"the token is not for `{name}`", detail=f"it is for plugins named like `{caller.pattern}`"
-        )
+    _check_pattern(caller, name)
     return caller
 
 
-def require_admin(caller: Caller | None) -> Caller:
+def require_admin(caller: Caller | None, name: str = "") -> Caller:
+    """The caller, when they act as an admin (on the plugin `name`)."""
     caller = require_caller(caller)
     if not caller.is_admin:
         raise Forbidden(
@@ -103,12 +102,15 @@ def require_admin(caller: Caller | None) -> Caller:
             else "the token does not allow `admin`",
             hint="ask the registry's operator",
         )
+    _check_pattern(caller, name)
     return caller
 
 
-def require_owner(registry: Registry, caller: Caller, name: str) -> int:
-    """The plugin's id, when the caller owns it or is an admin."""
-    connection = registry.database.read()
+def require_owner(connection: Connection, caller: Caller, name: str) -> int:
+    """The plugin's id, when the caller owns it or is an admin.
+
+    Who changes something asks in the transaction of the change: an owner may be removed at any moment.
+    """
     plugin = plugins.plugin_id(connection, name)
     if plugin is None:
         raise PluginNotFound(f"there is no plugin `{name}`")
@@ -120,6 +122,13 @@ def require_owner(registry: Registry, caller: Caller, name: str) -> int:
             hint="ask an owner to invite you",
         )
     return plugin
+
+
+def _check_pattern(caller: Caller, name: str) -> None:
+    if name and not fnmatchcase(name, caller.pattern):
+        raise Forbidden(
+            f"the token is not for `{name}`", detail=f"it is for plugins named like `{caller.pattern}`"
+        )
 
 
 def _unauthorized(title: str, detail: str) -> Unauthorized:

@@ -41,6 +41,8 @@ from registry_server.store.plugins import Filter, StoredRelease
 BRIEF_PLUGINS = 5_000
 FACETS = frozenset(("category", "tag"))
 
+_encode = msgspec.msgpack.Encoder().encode
+
 
 class Package(Struct, frozen=True, kw_only=True):
     data: bytes
@@ -56,11 +58,13 @@ class PackageEntry(Struct, frozen=True, kw_only=True):
 
 def list_page(registry: Registry, query: ListQuery) -> bytes:
     """The page as ready JSON; made once, until the feed or the index moves."""
-    moment = (changes.current_serial(registry.database.read()), registry.index.stamp())
-    page = registry.pages.get(moment, query) if registry.is_followed else None
+    if not registry.is_followed:
+        return msgspec.json.encode(list_plugins(registry, query))
+    moment, key = (changes.current_serial(registry.database.read()), registry.index.stamp()), _encode(query)
+    page = registry.pages.get(moment, key)
     if page is None:
         page = msgspec.json.encode(list_plugins(registry, query))
-        registry.pages.put(moment, query, page)
+        registry.pages.put(moment, key, page)
     return page
 
 

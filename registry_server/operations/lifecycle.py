@@ -31,15 +31,15 @@ def update_plugin(registry: Registry, caller: Caller | None, name: str, update: 
     Raises `InvalidRequest` for what a manifest could not say, and when a deprecation's range fits no release.
     """
     caller = require(caller, "publish", name)
-    plugin = require_owner(registry, caller, name)
     _check_update(update)
     with registry.database.write() as connection:
+        plugin = require_owner(connection, caller, name)
         before = plugins.fields_of(connection, plugin)
         after = plugins.PluginFields(
-            display_name=_or(update.display_name, before.display_name)[:80],
-            description=_or(update.description, before.description)[:300],
+            display_name=_or(update.display_name, before.display_name),
+            description=_or(update.description, before.description),
             author=before.author,
-            repository=_or(update.repository, before.repository)[:300],
+            repository=_or(update.repository, before.repository),
             license=before.license,
             categories=before.categories if update.categories is None else _unique(update.categories),
             tags=before.tags if update.tags is None else _unique(update.tags),
@@ -54,7 +54,8 @@ def update_plugin(registry: Registry, caller: Caller | None, name: str, update: 
 def _changed(update: PluginUpdate) -> str:
     deprecation = update.deprecation
     if deprecation is not None:
-        return f"deprecation of {deprecation.version}: {deprecation.message or deprecation.successor or 'taken back'}"
+        said = deprecation.message or deprecation.successor or "taken back"
+        return f"deprecation of {deprecation.version}: {said}"
     return ", ".join(field for field, value in structs.asdict(update).items() if value is not None)
 
 
@@ -64,8 +65,12 @@ def _check_update(update: PluginUpdate) -> None:
         if fault := label_fault(given or (), field, limit):
             raise InvalidRequest(fault, hint=LABEL_HINT)
     message = update.deprecation.message if update.deprecation else ""
-    texts = (("displayName", update.display_name, 80), ("description", update.description, 300))
-    for field, text, limit in (*texts, ("deprecation", message, NOTE_MAX)):
+    for field, text, limit in (
+        ("displayName", update.display_name, 80),
+        ("description", update.description, 300),
+        ("repository", update.repository, 300),
+        ("deprecation", message, NOTE_MAX),
+    ):
         _check_text(field, text or "", limit)
     if update.repository and not update.repository.startswith(("https://", "http://")):
         raise InvalidRequest(f"`repository` is `{update.repository[:80]}`", hint="use an https:// address")
@@ -93,7 +98,7 @@ def _deprecate(connection: Connection, plugin: int, name: str, wanted: Deprecati
     chosen = [version for version in versions if meant.allows(version, include_prerelease=meant.is_any)]
     if not chosen:
         raise InvalidRequest(f"no release of `{name}` is in `{wanted.version}`")
-    message, successor = wanted.message[:NOTE_MAX], wanted.successor
+    message, successor = wanted.message, wanted.successor
     if successor:
         if successor == name or plugins.document_bytes(connection, successor) is None:
             raise InvalidRequest(f"`{successor[:80]}` is no plugin that could follow `{name}`")
@@ -106,11 +111,11 @@ def _deprecate(connection: Connection, plugin: int, name: str, wanted: Deprecati
 def _set_yanked(
     registry: Registry, caller: Caller, name: str, version: str, *, yanked: bool, reason: str
 ) -> None:
-    plugin = require_owner(registry, caller, name)
-    registry.limits.spend("yank", f"user {caller.user.id}")
-    if plugins.find_release(registry.database.read(), name, version) is None:
-        raise VersionNotFound(f"`{name}` has no release {version}")
     with registry.database.write() as connection:
+        plugin = require_owner(connection, caller, name)
+        registry.limits.spend("yank", f"user {caller.user.id}")
+        if plugins.find_release(connection, name, version) is None:
+            raise VersionNotFound(f"`{name}` has no release {version[:100]}")
         plugins.set_yanked(connection, plugin, version, yanked=yanked, reason=reason)
         changes.record(connection, plugin, registry.clock())
         log(connection, registry, caller, "yank" if yanked else "unyank", f"{name} {version}", detail=reason)

@@ -13,7 +13,7 @@ from registry_server.store.database import Connection
 
 def set_flags(registry: Registry, caller: Caller | None, name: str, flags: Flags) -> None:
     """Marks a plugin as verified or featured, or takes a mark away."""
-    caller = require_admin(caller)
+    caller = require_admin(caller, name)
     with registry.database.write() as connection:
         plugin = _plugin(connection, name)
         plugins.set_flag(connection, plugin, verified=flags.verified, featured=flags.featured)
@@ -28,7 +28,7 @@ def quarantine(registry: Registry, caller: Caller | None, name: str, request: Qu
 
     Raises `VersionNotFound`, or `InvalidRequest` without a reason.
     """
-    caller = require_admin(caller)
+    caller = require_admin(caller, name)
     if not request.reason.strip() or len(request.reason) > NOTE_MAX:
         raise InvalidRequest(
             f"a quarantine has a reason of up to {NOTE_MAX} characters", detail="everybody sees it"
@@ -41,7 +41,7 @@ def lift(registry: Registry, caller: Caller | None, name: str, version: str = ""
 
     Raises `InvalidRequest` when there is neither.
     """
-    caller = require_admin(caller)
+    caller = require_admin(caller, name)
     connection = registry.database.read()
     plugin = _plugin(connection, name)
     if not version and plugins.held_reason(connection, plugin):

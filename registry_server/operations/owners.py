@@ -21,8 +21,8 @@ def invite(registry: Registry, caller: Caller | None, name: str, request: OwnerR
     Raises `UserNotFound`, or `InvalidRequest` for somebody who owns it already.
     """
     caller = require(caller, "account", name)
-    plugin = require_owner(registry, caller, name)
     with registry.database.write() as connection:
+        plugin = require_owner(connection, caller, name)
         user = find_user(connection, request.user)
         if owners.is_owner(connection, plugin, user):
             raise InvalidRequest(f"`{name}` belongs to {user.name} already")
@@ -38,8 +38,8 @@ def remove(registry: Registry, caller: Caller | None, name: str, user_name: str)
     Raises `LastOwner`, or `UserNotFound` for somebody who neither owns it nor was invited.
     """
     caller = require(caller, "account", name)
-    plugin = require_owner(registry, caller, name)
     with registry.database.write() as connection:
+        plugin = require_owner(connection, caller, name)
         user = find_user(connection, user_name)
         if not owners.end_invitation(connection, plugin, user):
             if not owners.remove_owner(connection, plugin, user):

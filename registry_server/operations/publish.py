@@ -52,7 +52,7 @@ def check(
     examined = _examine(registry, archive, form)
     held = ""
     if examined.manifest is not None and not examined.errors:
-        held = _check_rights(registry.database.read(), registry, caller, examined.manifest)
+        held = _check_rights(registry.database.read(), caller, examined.manifest)
     return CheckReport(
         success=not examined.errors,
         name=examined.name or form.name,
@@ -79,7 +79,7 @@ def publish(
     if examined.errors or manifest is None:
         raise _invalid(examined.findings)
     connection = registry.database.read()
-    _check_rights(connection, registry, caller, manifest)
+    _check_rights(connection, caller, manifest)
     plugin = plugins.plugin_id(connection, manifest.name)
     if plugin is None:
         registry.limits.spend("new-plugin", f"user {caller.user.id}")
@@ -88,7 +88,7 @@ def publish(
     registry.packages.put(archive)
     with registry.database.write() as connection:
         # Again, for another publish may have come in between; from here on none can.
-        held = _check_rights(connection, registry, caller, manifest)
+        held = _check_rights(connection, caller, manifest)
         if not registry.packages.has(examined.integrity, examined.size):
             registry.packages.put(archive)  # a sweep took what no row named yet
         if faults := _check_history(connection, examined):
@@ -204,11 +204,11 @@ def _check_neighbours(connection: Connection, manifest: Manifest) -> Iterator[Fi
         )
 
 
-def _check_rights(connection: Connection, registry: Registry, caller: Caller, manifest: Manifest) -> str:
+def _check_rights(connection: Connection, caller: Caller, manifest: Manifest) -> str:
     """Why a new name is held; empty for one that is not, or not new."""
     require(caller, "publish", manifest.name)
     if plugins.plugin_id(connection, manifest.name) is not None:
-        require_owner(registry, caller, manifest.name)
+        require_owner(connection, caller, manifest.name)
         return ""
     require(caller, "publish-new", manifest.name)
     return check_new_name(connection, caller, manifest.name)

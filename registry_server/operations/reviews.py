@@ -28,10 +28,10 @@ def rate(registry: Registry, caller: Caller | None, name: str, request: RatingRe
     if len(request.review) > REVIEW_MAX:
         raise InvalidRequest(f"a review has at most {REVIEW_MAX} characters, this one {len(request.review)}")
     plugin = visible_plugin(registry, name)
-    if owners.is_owner(registry.database.read(), plugin, caller.user):
-        raise InvalidRequest(f"`{name}` is yours", detail="a plugin is rated by others")
-    registry.limits.spend("rating", f"user {caller.user.id}")
     with registry.database.write() as connection:
+        if owners.is_owner(connection, plugin, caller.user):
+            raise InvalidRequest(f"`{name}` is yours", detail="a plugin is rated by others")
+        registry.limits.spend("rating", f"user {caller.user.id}")
         now = registry.clock()
         reviews.put_rating(
             connection, plugin, caller.user, rating=request.rating, review=request.review.strip(), now=now
@@ -45,6 +45,9 @@ def unrate(registry: Registry, caller: Caller | None, name: str) -> None:
     caller = require(caller, "rate", name)
     plugin = visible_plugin(registry, name)
     with registry.database.write() as connection:
+        if reason := reviews.hidden_reason(connection, plugin, caller.user):
+            # Otherwise a second review in its place would be seen again.
+            raise InvalidRequest(f"your review of `{name}` was hidden by an admin", detail=reason)
         if not reviews.delete_rating(connection, plugin, caller.user):
             raise RatingNotFound(f"you have not rated `{name}`")
         changes.record(connection, plugin, registry.clock())
@@ -107,11 +110,11 @@ def report(registry: Registry, caller: Caller | None, name: str, author: str, *,
 def answer(registry: Registry, caller: Caller | None, name: str, author: str, *, reply: str) -> None:
     """An owner's answer below a review; empty takes it back."""
     caller = require(caller, "publish", name)
-    require_owner(registry, caller, name)
     if len(reply) > REVIEW_MAX:
         raise InvalidRequest(f"an answer has at most {REVIEW_MAX} characters, this one {len(reply)}")
 
     def set_reply(connection: Connection, plugin: int, user: User) -> None:
+        require_owner(connection, caller, name)
         reviews.set_reply(connection, plugin, user, reply=reply.strip(), by=caller.user)
 
     _on_review(registry, caller, name, author, action="review-answer", act=set_reply)
@@ -119,7 +122,7 @@ def answer(registry: Registry, caller: Caller | None, name: str, author: str, *,
 
 def hide(registry: Registry, caller: Caller | None, name: str, author: str, *, reason: str) -> None:
     """Takes a review's text and stars out of sight, with the reason shown; empty shows it again."""
-    caller = require_admin(caller)
+    caller = require_admin(caller, name)
     reason = reason.strip()
     _check_reason(reason)
 

@@ -11,7 +11,13 @@ from registry_server.contract.account_wire import (
     TokenRequest,
 )
 from registry_server.contract.names import NAME_MAX, is_name
-from registry_server.contract.problems import Forbidden, InvalidName, InvalidRequest, TokenNotFound
+from registry_server.contract.problems import (
+    Forbidden,
+    InvalidName,
+    InvalidRequest,
+    TokenNotFound,
+    Unauthorized,
+)
 from registry_server.contract.routes import LABEL_MAX, NAME_PATTERN_MAX, TOKEN_DAYS_MAX
 from registry_server.contract.tokens import RANDOM_BYTES, is_token, make_token
 from registry_server.operations.accounts import OPERATOR, Caller, require, require_caller
@@ -77,8 +83,9 @@ def create_own_token(registry: Registry, caller: Caller | None, request: TokenRe
             f"the token cannot be for `{request.pattern[:NAME_PATTERN_MAX]}`",
             detail=f"the one shown is for plugins named like `{caller.pattern}`",
         )
-    lifetime = _within(_time_left(registry, caller), lifetime_of(request.days), registry)
+    wanted = lifetime_of(request.days)
     with registry.database.write() as connection:
+        lifetime = _within(_time_left(connection, registry, caller), wanted, registry)
         return issue(connection, registry, caller.user, caller=caller, request=request, lifetime=lifetime)
 
 
@@ -89,11 +96,16 @@ def lifetime_of(days: int | None) -> timedelta | None:
     return timedelta(days=days) if days is not None else None
 
 
-def _time_left(registry: Registry, caller: Caller) -> timedelta | None:
-    """Of the token shown; None for who needs none."""
-    shown = accounts.list_tokens(registry.database.read(), caller.user) if caller.token_id else []
-    left = [token.expires_at - registry.clock() for token in shown if token.id == caller.token_id]
-    return left[0] if left else None
+def _time_left(connection: Connection, registry: Registry, caller: Caller) -> timedelta | None:
+    """Of the token shown; None for who needs none.
+
+    Raises `Unauthorized` when it was revoked a moment ago: nothing that outlives it may come of it.
+    """
+    tokens = accounts.list_tokens(connection, caller.user) if caller.token_id else []
+    shown = next((token for token in tokens if token.id == caller.token_id), None)
+    if shown is not None and shown.revoked_at is not None:
+        raise Unauthorized("the token was revoked", hint="donkeytui login")
+    return shown.expires_at - registry.clock() if shown is not None else None
 
 
 def _within(left: timedelta | None, wanted: timedelta | None, registry: Registry) -> timedelta | None:

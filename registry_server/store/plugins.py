@@ -230,7 +230,8 @@ def set_deprecated(
 ) -> None:
     """An empty message takes it back."""
     connection.execute(
-        "UPDATE releases SET deprecated = ?, deprecation = ?, successor = ? WHERE plugin_id = ? AND version = ?",
+        "UPDATE releases SET deprecated = ?, deprecation = ?, successor = ?"
+        " WHERE plugin_id = ? AND version = ?",
         (int(bool(message)), message, successor, plugin, version),
     )
 
@@ -458,7 +459,9 @@ def counts(connection: Connection) -> tuple[int, int, int, int]:
         "SELECT count(*), coalesce(sum(downloads), 0), coalesce(sum(rating_count), 0) FROM plugins"
         " WHERE document IS NOT NULL"
     ).fetchone()
-    releases = connection.execute("SELECT count(*) FROM releases").fetchone()[0]
+    releases = connection.execute(
+        "SELECT count(*) FROM releases JOIN plugins ON plugins.id = plugin_id WHERE document IS NOT NULL"
+    ).fetchone()[0]
     return row[0], releases, row[1], row[2]
 
 

@@ -53,6 +53,14 @@ def has_rating(connection: Connection, plugin: int, author: User) -> bool:
     return connection.execute(query, (plugin, author.id)).fetchone() is not None
 
 
+def hidden_reason(connection: Connection, plugin: int, author: User) -> str:
+    """Empty when the author's review is shown, or there is none."""
+    row = connection.execute(
+        "SELECT hidden FROM ratings WHERE plugin_id = ? AND user_id = ?", (plugin, author.id)
+    ).fetchone()
+    return row["hidden"] if row else ""
+
+
 def set_reply(connection: Connection, plugin: int, author: User, *, reply: str, by: User) -> None:
     connection.execute(
         "UPDATE ratings SET reply = ?, replied_by = ? WHERE plugin_id = ? AND user_id = ?",

@@ -1,6 +1,8 @@
 """new, validate, pack and publish as they are typed: what is asked, printed, written, and the status."""
 
+import io
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,8 @@ from typing import Any
 import pytest
 
 from donkeytui.cli.author_output import FILES_SHOWN
+from donkeytui.cli.output import Streams
+from donkeytui.cli.run import run as run_cli
 from tests.support.builders import tree, write_plugin
 from tests.support.tools import Tools
 
@@ -120,6 +124,37 @@ def test_new_writes_nothing_when_the_questions_are_not_answered(
 
     assert made.status == 1
     assert "nothing was written" in made.err
+    assert tree(project) == before
+
+
+class InterruptedInput(io.StringIO):
+    """A keyboard at which Ctrl-C is pressed before the first answer, and enter from then on."""
+
+    def readline(self, size: int | None = -1, /) -> str:
+        if not self.tell():
+            self.write("\n")
+            signal.raise_signal(signal.SIGINT)
+        return "\n"
+
+
+def test_new_ends_at_ctrl_c_and_writes_nothing(project: Path, tmp_path: Path) -> None:
+    before, err = tree(project), io.StringIO()
+    streams = Streams(
+        stdin=InterruptedInput(),
+        stdout=io.StringIO(),
+        stderr=err,
+        is_stdin_terminal=True,
+        is_stdout_terminal=True,
+        is_stderr_terminal=True,
+        width=100,
+    )
+    places = {f"DONKEYTUI_{kind}_DIR": str(tmp_path / kind) for kind in ("DATA", "CACHE")}
+    status = run_cli(
+        ["new", "pay"], open_app=lambda _: 0, streams=streams, environ=places, working_folder=project
+    )
+
+    assert (status, err.getvalue().count(":")) == (130, 1)
+    assert err.getvalue().endswith("interrupted; nothing was changed that was not reported\n")
     assert tree(project) == before
 
 

@@ -255,3 +255,25 @@ def test_what_cannot_be_done_to_a_review_changes_nothing(
 
     assert problem_code(answer) == code
     assert (page(town), town.audit()) == (before, audit)
+
+
+def test_a_hidden_review_cannot_be_replaced_by_taking_it_back(town: Town, ada: Api) -> None:
+    bob = town("bob")
+    rate(bob, 1, "Buy my own plugin.")
+    town("root", is_admin=True)("PUT", f"{RATINGS}/bob/hidden", json={"reason": "advertising"})
+
+    answer = bob("DELETE", RATINGS)
+
+    assert (answer.status_code, problem_code(answer)) == (422, "invalid-request")
+    assert answer.json()["detail"] == "advertising"
+    assert page(town)["ratings"][0]["hidden"] == "advertising"
+
+
+def test_an_address_without_a_body_refuses_one(town: Town, ada: Api) -> None:
+    bob = town("bob")
+    rate(bob, 5)
+
+    answer = town("eve")("POST", f"{RATINGS}/bob/helpful", json={"reason": "so"})
+
+    assert (answer.status_code, problem_code(answer)) == (422, "invalid-request")
+    assert page(town)["ratings"][0]["helpful"] == 0

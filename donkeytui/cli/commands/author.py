@@ -66,11 +66,16 @@ def new_command(invocation: Invocation, **values: Any) -> None:
     told = values["place"] or values["folder"]
     wanted_place = invocation.working_folder / told if told else None
 
-    async def operation(session: "Session") -> NewReport:
+    async def begin(session: "Session") -> "tuple[Session, Path]":
         folder = place_of(session, name, invocation.working_folder, wanted_place)
         check_free(folder)
-        is_asking = can_ask(output) and not values["is_yes"]
-        wanted = _wanted(output, session, values, is_asking=is_asking)
+        return session, folder
+
+    # The questions are outside of the event loop, so that Ctrl-C at one ends them at once.
+    session, folder = invocation.run(begin)
+    wanted = _wanted(output, session, values, is_asking=can_ask(output) and not values["is_yes"])
+
+    async def operation(session: "Session") -> NewReport:
         return await create_plugin(session, wanted, folder, output.report)
 
     made = invocation.run(operation)
