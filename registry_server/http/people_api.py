@@ -49,12 +49,11 @@ def people_routes() -> list[Route]:
 def _session_routes() -> list[Route]:
     session = routes.SESSION
     return [
-        Route(
-            method="GET",
-            path=f"{session}/methods",
-            call=lambda call: sessions.login_methods(call.registry),
-            summary="how to log in here",
-            response=LoginMethods,
+        reads(
+            f"{session}/methods",
+            lambda call: sessions.login_methods(call.registry),
+            "how to log in here",
+            LoginMethods,
             cache=PRIVATE,
             is_open=True,
         ),

@@ -8,8 +8,8 @@ from registry_server.contract.review_wire import AuthorStats, PluginStats, Regis
 from registry_server.contract.wire import ChangePage, ChangesQuery, Health, Snapshot
 from registry_server.http.catalogue_api import PLUGIN
 from registry_server.http.metrics import CONTENT_TYPE, NoMetrics
-from registry_server.http.routing import IMMUTABLE, PRIVATE, REVALIDATE, Call, Lane, Reply, Route
-from registry_server.http.tables import CallFunction, reads
+from registry_server.http.routing import IMMUTABLE, PRIVATE, Call, Reply, Route
+from registry_server.http.tables import reads
 from registry_server.operations import browse, feed, statistics
 
 
@@ -22,17 +22,21 @@ def registry_routes(metrics: NoMetrics) -> list[Route]:
             RegistryStats,
             lane="work",
         ),
-        _personal(
+        reads(
             f"{PLUGIN}/stats",
             lambda call: statistics.plugin_stats(call.registry, call.caller, call.path["name"]),
             "its downloads a day; for owners each version's",
-            response=PluginStats,
+            PluginStats,
+            lane="work",
+            varies=True,
         ),
-        _personal(
+        reads(
             f"{routes.USERS}/{{user}}/stats",
             lambda call: statistics.author_stats(call.registry, call.caller, call.path["user"]),
             "a user's plugins and how they do",
-            response=AuthorStats,
+            AuthorStats,
+            lane="work",
+            varies=True,
         ),
         reads(
             routes.CHANGES,
@@ -67,36 +71,17 @@ def registry_routes(metrics: NoMetrics) -> list[Route]:
             lane="work",
             is_open=True,
         ),
-        _status(routes.HEALTH, _health, "whether the server answers", lane=None),
-        _status(routes.READY, _ready, "whether database, packages and index do", lane="work"),
+        reads(routes.HEALTH, _health, "whether the server answers", Health, cache=PRIVATE, is_open=True),
+        reads(
+            routes.READY,
+            _ready,
+            "whether database, packages and index do",
+            Health,
+            cache=PRIVATE,
+            lane="work",
+            is_open=True,
+        ),
     ]
-
-
-def _personal(path: str, call: CallFunction, summary: str, *, response: object) -> Route:
-    """Says more to whom it belongs."""
-    return Route(
-        method="GET",
-        path=path,
-        call=call,
-        summary=summary,
-        response=response,
-        cache=REVALIDATE,
-        lane="work",
-        varies=True,
-    )
-
-
-def _status(path: str, call: CallFunction, summary: str, *, lane: Lane | None) -> Route:
-    return Route(
-        method="GET",
-        path=path,
-        call=call,
-        summary=summary,
-        response=Health,
-        cache=PRIVATE,
-        lane=lane,
-        is_open=True,
-    )
 
 
 def _shard(call: Call) -> Reply:

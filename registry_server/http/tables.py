@@ -21,6 +21,9 @@ def reads(
     query: type[Struct] | None = None,
     cache: str = REVALIDATE,
     lane: Lane | None = None,
+    needs_token: bool = False,
+    varies: bool = False,
+    is_open: bool = False,
 ) -> Route:
     return Route(
         method="GET",
@@ -31,6 +34,9 @@ def reads(
         query=query,
         cache=cache,
         lane=lane,
+        needs_token=needs_token,
+        varies=varies,
+        is_open=is_open,
     )
 
 
@@ -38,12 +44,11 @@ def reads_own(
     path: str, call: CallFunction, summary: str, response: Any, *, query: type[Struct] | None = None
 ) -> Route:
     """What only the holder of a token sees: kept by nobody."""
-    return Route(
-        method="GET",
-        path=path,
-        call=call,
-        summary=summary,
-        response=response,
+    return reads(
+        path,
+        call,
+        summary,
+        response,
         query=query,
         cache=PRIVATE,
         lane="work",
