@@ -7,7 +7,6 @@ Nothing is looked up before a request needs it, so that reading never waits for 
 
 import contextlib
 import os
-import secrets
 import stat
 from collections.abc import Callable
 from datetime import datetime
@@ -21,6 +20,7 @@ from msgspec import Struct
 
 from donkeytui.problems import CredentialsUnusable
 from donkeytui.settings import RegistryEntry
+from donkeytui.whole_file import write_whole
 
 VARIABLE = "DONKEYTUI_TOKEN"
 SERVICE = "donkeytui"
@@ -251,19 +251,11 @@ def read_tokens(path: Path) -> tuple[KeptToken, ...]:
 
 def write_tokens(path: Path, tokens: tuple[KeptToken, ...]) -> None:
     """All at once, into a folder and a file that nobody else can open."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     document = _Document(tokens=tuple(sorted(tokens, key=lambda each: each.origin)))
     try:
         _make_private_folder(path.parent)
-        number = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(number, "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(document)) + b"\n")
-            file.flush()
-            os.fsync(number)
-        temporary.replace(path)
+        write_whole(path, msgspec.json.format(msgspec.json.encode(document)) + b"\n", is_private=True)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise CredentialsUnusable(
             f"{path} cannot be written", detail=str(error.strerror), hint="mend the rights of its folder"
         ) from error

@@ -7,7 +7,6 @@ project cannot bring one. Commands come from packages that match the lockfile, n
 import os
 import shlex
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -20,6 +19,7 @@ from donkeytui.operations.carrying import pristine
 from donkeytui.operations.project import check_installed, open_project
 from donkeytui.problems import HookRefused
 from donkeytui.session import Session
+from donkeytui.whole_file import write_whole
 from registry_server.contract.foreign import clean
 
 TIME_LIMIT_SECONDS = 300.0
@@ -152,17 +152,11 @@ def _read(store: Path) -> tuple[Hook, ...]:
 
 
 def _write(store: Path, approved: tuple[Hook, ...]) -> None:
-    temporary = store.with_suffix(".new")
+    text = msgspec.json.format(msgspec.json.encode(_Approvals(approved=approved)), indent=2)
     try:
         store.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(
-            msgspec.json.format(msgspec.json.encode(_Approvals(approved=approved)), indent=2)
-        )
-        temporary.chmod(0o600)
-        temporary.replace(store)
+        write_whole(store, text, is_private=True)
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
         raise HookRefused(
             "the approval cannot be kept",
             detail=f"{error.strerror}: {store}",

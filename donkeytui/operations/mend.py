@@ -1,6 +1,5 @@
 """validate --fix: mend what is mechanical and safe in a plugin's folder, and say each change."""
 
-import secrets
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from donkeytui.operations.suggest import usual_range
 from donkeytui.problems import SourceUnreadable
 from donkeytui.project.differences import unified
 from donkeytui.session import Session
+from donkeytui.whole_file import write_whole
 
 
 class MendReport(Struct, frozen=True, kw_only=True):
@@ -59,18 +59,5 @@ def _write_one(path: Path, edit: FileEdit) -> bool:
         except FileExistsError:
             return False
         return True
-    replace_file(path, edit.after)
+    write_whole(path, edit.after)
     return True
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """In one step, with the rights it had. Raises `OSError`."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-        if path.exists():
-            temporary.chmod(path.stat().st_mode & 0o777)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from donkeytui.operations.mend import replace_file
 from donkeytui.operations.plugin_source import open_source, prepare_package
 from donkeytui.problems import SourceUnreadable
 from donkeytui.session import Session
+from donkeytui.whole_file import write_whole
 from registry_server.contract.problems import Finding
 
 _GZIP = b"\x1f\x8b"
@@ -57,7 +57,7 @@ def _write(place: Path, archive: bytes) -> None:
                 detail="it stays as it is",
                 hint="name another file with --out",
             )
-        replace_file(place, archive)
+        write_whole(place, archive)
     except OSError as error:
         raise SourceUnreadable(
             f"{place} cannot be written", detail=str(error.strerror), hint="name another place with --out"

@@ -8,7 +8,6 @@ from msgspec import Struct, structs
 
 from donkeytui.authoring.suggestion import Suggestion
 from donkeytui.events import Notice, Report, StageAdvanced, StageFinished, StageStarted, silent
-from donkeytui.operations.mend import replace_file
 from donkeytui.operations.plugin_source import (
     PluginSource,
     PreparedPackage,
@@ -21,6 +20,7 @@ from donkeytui.operations.sync import sync
 from donkeytui.operations.tool_checks import ToolRun
 from donkeytui.problems import SourceUnreadable
 from donkeytui.session import Session
+from donkeytui.whole_file import write_whole
 from registry_server.contract.foreign import clean
 from registry_server.contract.manifest import MANIFEST_PATH
 from registry_server.contract.problems import Finding, ProblemError, VersionExists
@@ -146,7 +146,7 @@ def _write_version(source: PluginSource) -> None:
     """Puts the package.json of `source` into its folder. Raises `SourceUnreadable`."""
     place: Path = source.folder / MANIFEST_PATH
     try:
-        replace_file(place, source.entries[MANIFEST_PATH].data)
+        write_whole(place, source.entries[MANIFEST_PATH].data)
     except OSError as error:
         raise SourceUnreadable(f"{place} cannot be written", detail=str(error.strerror)) from error
 

@@ -1,7 +1,5 @@
 """Which registries this machine knows: list, add, use, remove. The configuration file keeps its comments."""
 
-import contextlib
-import secrets
 from pathlib import Path
 
 import tomlkit
@@ -11,6 +9,7 @@ from tomlkit.items import InlineTable
 
 from donkeytui.problems import ConfigInvalid
 from donkeytui.settings import EMBEDDED, Settings, check_alias, check_registry_url
+from donkeytui.whole_file import write_whole
 
 
 class RegistryListing(Struct, frozen=True, kw_only=True):
@@ -88,14 +87,10 @@ def _read(path: Path) -> tomlkit.TOMLDocument:
 
 
 def _write(path: Path, document: tomlkit.TOMLDocument) -> None:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(tomlkit.dumps(document), "utf-8")
-        temporary.replace(path)
+        write_whole(path, tomlkit.dumps(document).encode())
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise ConfigInvalid(
             f"the configuration file {path} cannot be written",
             detail=str(error.strerror),

@@ -1,11 +1,11 @@
 """Everything about one plugin: its document from the catalogue, its README from the registry or the cache."""
 
 import contextlib
-import secrets
 from pathlib import Path
 
 from donkeytui.problems import OfflineMissing
 from donkeytui.session import Session
+from donkeytui.whole_file import write_whole
 from registry_server.contract.foreign import clean
 from registry_server.contract.integrity import hex_digest
 from registry_server.contract.names import check_name, nearest_names
@@ -96,11 +96,6 @@ def _read_kept(path: Path) -> str | None:
 
 def _keep(path: Path, text: str) -> None:
     """Best effort: a cache that cannot be written costs a request, not the answer."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
+    with contextlib.suppress(OSError, UnicodeError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, "utf-8", "surrogatepass")
-        temporary.replace(path)
-    except (OSError, UnicodeError):
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        write_whole(path, text.encode("utf-8", "surrogatepass"))

@@ -81,16 +81,22 @@ async def sync(session: Session, report: Report = silent, *, with_index: bool = 
 async def refresh_if_stale(session: Session, report: Report = silent, *, with_index: bool = False) -> None:
     """What reading verbs do first: sync when the catalogue is old, and go on with it when that fails.
 
-    Raises only when there is no catalogue at all to go on with.
+    `with_index` lets the search index catch up also when there is nothing to fetch: a verb that does not
+    search may have left it behind. Raises only when there is no catalogue at all to go on with.
     """
     state = catalogue_state(session)
-    if state.is_offline or not state.is_stale:
-        if state.synced_at is None:
-            raise OfflineMissing(
-                "there is no catalogue of this registry yet, and the session is offline",
-                hint="run `donkeytui sync` once while the registry can be reached",
-            )
-        return
+    if state.is_stale and not state.is_offline:
+        await _refresh(session, report, state, with_index=with_index)
+    elif state.synced_at is None:
+        raise OfflineMissing(
+            "there is no catalogue of this registry yet, and the session is offline",
+            hint="run `donkeytui sync` once while the registry can be reached",
+        )
+    if with_index:
+        await session.in_thread(_catch_up, session, report)
+
+
+async def _refresh(session: Session, report: Report, state: CatalogueState, *, with_index: bool) -> None:
     try:
         await sync(session, report, with_index=with_index)
     except (RegistryUnreachable, UnexpectedResponse, RegistryBusy, ServerError, RegistryDamaged) as error:
@@ -99,6 +105,13 @@ async def refresh_if_stale(session: Session, report: Report = silent, *, with_in
         age = age_text(state.synced_at, session.clock())
         text = f"{error.problem.title}; this is the catalogue from {age} ago"
         report(Notice(severity="warning", code=error.code, text=text))
+
+
+def _catch_up(session: Session, report: Report) -> None:
+    try:
+        ensure_index(session, report)
+    except CatalogueDamaged:
+        session.catalogue.discard()
 
 
 def catalogue_state(session: Session) -> CatalogueState:

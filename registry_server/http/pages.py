@@ -7,10 +7,10 @@ from urllib.parse import quote
 
 import jinja2
 import msgspec
+from anyio import to_thread
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 from msgspec import Struct
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -20,11 +20,11 @@ from registry_server.contract.problems import ProblemError, RouteNotFound, UserN
 from registry_server.contract.review_wire import AuthorStats, DailyDownloads, RatingsQuery
 from registry_server.contract.wire import ListQuery, PluginDocument, PluginPage, PluginSummary, Sort
 from registry_server.http.api import documented_routes
-from registry_server.http.auth import address_of, caller_of, registry_of
+from registry_server.http.auth import address_of, caller_of, limit_key_of, registry_of
 from registry_server.http.observing import observation_of
 from registry_server.http.openapi import openapi_document
-from registry_server.http.problems import problem_of
-from registry_server.http.routing import check_reader
+from registry_server.http.problems import problem_headers, problem_of
+from registry_server.http.routing import PRIVATE, REVALIDATE, check_reader
 from registry_server.operations import browse, reviews, statistics
 from registry_server.registry import Registry
 
@@ -79,13 +79,19 @@ def _page(path: str, render: Callable[[Request], str]) -> Route:
     async def endpoint(request: Request) -> Response:
         observation = observation_of(request)
         observation.route, observation.address = path, address_of(request)
+        registry = registry_of(request)
         try:
-            check_reader(registry_of(request), caller_of(request, observation.address))
-            return HTMLResponse(await run_in_threadpool(render, request))
+            caller = caller_of(request, observation.address)
+            check_reader(registry, caller)
+            if request.query_params.get("q"):
+                registry.limits.spend("search", limit_key_of(caller, observation.address))
+            body = await to_thread.run_sync(render, request, limiter=request.app.state.lanes["work"])
+            cache = PRIVATE if registry.settings.reading == "token" else REVALIDATE
+            return HTMLResponse(body, headers={"Cache-Control": cache})
         except Exception as error:
             problem = observation.problem = problem_of(error, request)
             body = _render("problem.html", problem=problem)
-            return HTMLResponse(body, status_code=problem.status or 500)
+            return HTMLResponse(body, problem.status or 500, problem_headers(problem))
 
     return Route(path, endpoint)
 

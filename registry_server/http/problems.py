@@ -36,7 +36,8 @@ def problem_of(error: Exception, request: Request) -> Problem:
     ).problem
 
 
-def problem_response(problem: Problem) -> Response:
+def problem_headers(problem: Problem) -> dict[str, str]:
+    """What a client acts on besides the status, whatever form the answer has."""
     headers = {"Cache-Control": "no-store", **refusal_headers(problem.extra)}
     if problem.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
@@ -44,10 +45,14 @@ def problem_response(problem: Problem) -> Response:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if problem.code == RangeNotSatisfiable.code:
         headers["Content-Range"] = f"bytes */{problem.extra.get('size', '*')}"
+    return headers
+
+
+def problem_response(problem: Problem) -> Response:
     return Response(
         msgspec.json.encode(problem),
         status_code=problem.status or 500,
-        headers=headers,
+        headers=problem_headers(problem),
         media_type=MEDIA_TYPE,
     )
 

@@ -9,7 +9,7 @@ from textual.widgets import ContentSwitcher
 from donkeytui.events import Notice, Report, StageAdvanced, StageStarted
 from donkeytui.operations.installed import installed_list
 from donkeytui.operations.project import open_project
-from donkeytui.operations.sync import SyncReport, sync
+from donkeytui.operations.sync import SyncReport, ensure_index, sync
 from donkeytui.tui.lines.header import header_line
 from donkeytui.tui.messages import (
     DetailWanted,
@@ -78,6 +78,8 @@ class MainScreen(Screen[None]):
         self._read_project()
         if self._state.catalogue_state().is_stale:
             self._start_sync()
+        else:
+            self._start_catching_up()
 
     # Sections.
 
@@ -189,6 +191,15 @@ class MainScreen(Screen[None]):
         if self._runner.start("sync", operation):
             self._sync_words = "syncing"
             self._redraw_frame()
+
+    def _start_catching_up(self) -> None:
+        """The search index, which a command may have left behind a catalogue that is fresh."""
+        session = self._state.session
+
+        async def operation(report: Report) -> None:
+            await session.in_thread(ensure_index, session, report)
+
+        self._runner.start("index", operation)
 
     def _read_project(self) -> None:
         session = self._state.session
