@@ -86,8 +86,10 @@ class VerbGroup(click.Group):
             formatter.write_dl(list(ALIASES.items()))
 
 
-def verb(**attributes: Any) -> Callable[[Callable[..., None]], click.Command]:
-    """A command with the common options, called with the invocation first."""
+def verb(
+    *, below: click.Group | None = None, **attributes: Any
+) -> Callable[[Callable[..., None]], click.Command]:
+    """A command with the common options, called with the invocation first; a part of `below`, if given."""
 
     def decorate(function: Callable[..., None]) -> click.Command:
         def callback(**values: Any) -> None:
@@ -103,6 +105,8 @@ def verb(**attributes: Any) -> Callable[[Callable[..., None]], click.Command]:
             **attributes,
         }
         command: click.Command = click.command(**settings)(common_options(callback))
+        if below is not None:
+            below.add_command(command)
         return command
 
     return decorate

@@ -93,7 +93,7 @@ async def refresh_if_stale(session: Session, report: Report = silent, *, with_in
             hint="run `donkeytui sync` once while the registry can be reached",
         )
     if with_index:
-        await session.in_thread(_catch_up, session, report)
+        await session.in_thread(ensure_index, session, report)
 
 
 async def _refresh(session: Session, report: Report, state: CatalogueState, *, with_index: bool) -> None:
@@ -105,13 +105,6 @@ async def _refresh(session: Session, report: Report, state: CatalogueState, *, w
         age = age_text(state.synced_at, session.clock())
         text = f"{error.problem.title}; this is the catalogue from {age} ago"
         report(Notice(severity="warning", code=error.code, text=text))
-
-
-def _catch_up(session: Session, report: Report) -> None:
-    try:
-        ensure_index(session, report)
-    except CatalogueDamaged:
-        session.catalogue.discard()
 
 
 def catalogue_state(session: Session) -> CatalogueState:
@@ -148,8 +141,14 @@ def age_text(then: datetime, now: datetime) -> str:
 
 
 def ensure_index(session: Session, report: Report = silent) -> None:
-    """Blocking. Lets the index catch up with the catalogue; cheap when there is nothing to do."""
-    _follow_index(session, report)
+    """Blocking. Lets the index catch up with the catalogue; cheap when there is nothing to do.
+
+    A damaged catalogue is thrown away, and the next sync makes it anew.
+    """
+    try:
+        _follow_index(session, report)
+    except CatalogueDamaged:
+        session.catalogue.discard()
 
 
 async def _publish_starter(session: Session, report: Report) -> None:

@@ -738,3 +738,31 @@ def test_two_processes_sync_one_cache_at_once(publish: Run, in_session: Run, set
 )
 def test_ages_are_told_in_the_coarsest_unit(seconds: int, text: str) -> None:
     assert age_text(MOMENT, MOMENT + timedelta(seconds=seconds)) == text
+
+
+# A search index that a verb without a search left behind.
+
+
+async def _names_found(session: Session) -> list[str]:
+    await refresh_if_stale(session, with_index=True)
+    return [hit.name for hit in search(session, "").hits]
+
+
+@pytest.mark.parametrize("is_offline", [False, True])
+def test_a_search_finds_what_an_earlier_verb_fetched(
+    publish: Run, remote: Run, counted: FaultyTransport, is_offline: bool
+) -> None:
+    publish("auth")
+    remote(refresh_if_stale, counted)
+
+    assert remote(_names_found, counted, is_offline=is_offline) == ["auth"]
+
+
+def test_a_search_finds_what_was_fetched_when_the_registry_is_gone_since(
+    publish: Run, remote: Run, counted: FaultyTransport
+) -> None:
+    publish("auth")
+    remote(refresh_if_stale, counted)
+    gone = FaultyTransport(counted, fail=lambda _: True) if False else counted
+
+    assert remote(_names_found, gone, stale_after_seconds=0) == ["auth"]

@@ -1,7 +1,7 @@
 """Verbs about what others think and take: rate, review, stats."""
 
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -58,13 +58,7 @@ def review_command() -> None:
     """Commend, report or answer the review that AUTHOR wrote of NAME."""
 
 
-def _register(command: click.Command) -> Any:
-    review_command.add_command(command)
-    return command
-
-
-@_register
-@verb(name="helpful", epilog="Example: donkeytui review helpful auth grace")
+@verb(below=review_command, name="helpful", epilog="Example: donkeytui review helpful auth grace")
 @click.argument("name")
 @click.argument("author")
 @click.option("--undo", "is_taken_back", is_flag=True, help="Take it back.")
@@ -77,8 +71,11 @@ def helpful_command(invocation: Invocation, name: str, author: str, is_taken_bac
     _done(invocation, f"{said}: the review of {name} by {author}")
 
 
-@_register
-@verb(name="report", epilog="Example: donkeytui review report auth eve --reason advertising")
+@verb(
+    below=review_command,
+    name="report",
+    epilog="Example: donkeytui review report auth eve --reason advertising",
+)
 @click.argument("name")
 @click.argument("author")
 @click.option("--reason", default="", metavar="TEXT", help="What is wrong with it.")
@@ -90,8 +87,9 @@ def report_command(invocation: Invocation, name: str, author: str, reason: str) 
     _done(invocation, f"reported the review of {name} by {author} to the admins")
 
 
-@_register
-@verb(name="reply", epilog="Example: donkeytui review reply auth grace 'mended in 1.2.1'")
+@verb(
+    below=review_command, name="reply", epilog="Example: donkeytui review reply auth grace 'mended in 1.2.1'"
+)
 @click.argument("name")
 @click.argument("author")
 @click.argument("text", default="", metavar="TEXT|-")

@@ -1,6 +1,6 @@
 """Verbs for owners of what is published: owner, deprecate, yank, unyank."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -17,13 +17,7 @@ def owner_command() -> None:
     """Show and change who a plugin belongs to."""
 
 
-def _register(command: click.Command) -> Any:
-    owner_command.add_command(command)
-    return command
-
-
-@_register
-@verb(name="list", epilog="Example: donkeytui owner list auth")
+@verb(below=owner_command, name="list", epilog="Example: donkeytui owner list auth")
 @click.argument("name")
 def list_owners_command(invocation: Invocation, name: str) -> None:
     """Show who NAME belongs to, and who was invited."""
@@ -44,8 +38,7 @@ def list_owners_command(invocation: Invocation, name: str) -> None:
         output.say(f"`{name}` belongs to nobody but the registry's admins")
 
 
-@_register
-@verb(name="invite", epilog="Example: donkeytui owner invite auth grace")
+@verb(below=owner_command, name="invite", epilog="Example: donkeytui owner invite auth grace")
 @click.argument("name")
 @click.argument("user")
 def invite_owner_command(invocation: Invocation, name: str, user: str) -> None:
@@ -56,8 +49,7 @@ def invite_owner_command(invocation: Invocation, name: str, user: str) -> None:
     _done(invocation, f"invited {user} to own {name}", f"{user} accepts with: donkeytui owner accept {name}")
 
 
-@_register
-@verb(name="remove", epilog="Example: donkeytui owner remove auth grace")
+@verb(below=owner_command, name="remove", epilog="Example: donkeytui owner remove auth grace")
 @click.argument("name")
 @click.argument("user")
 def remove_owner_command(invocation: Invocation, name: str, user: str) -> None:
@@ -68,16 +60,14 @@ def remove_owner_command(invocation: Invocation, name: str, user: str) -> None:
     _done(invocation, f"{name} does not belong to {user} any more")
 
 
-@_register
-@verb(name="accept", epilog="Example: donkeytui owner accept auth")
+@verb(below=owner_command, name="accept", epilog="Example: donkeytui owner accept auth")
 @click.argument("name")
 def accept_command(invocation: Invocation, name: str) -> None:
     """Accept to own NAME."""
     _answer(invocation, name, "accept", f"{name} is yours too")
 
 
-@_register
-@verb(name="decline", epilog="Example: donkeytui owner decline auth")
+@verb(below=owner_command, name="decline", epilog="Example: donkeytui owner decline auth")
 @click.argument("name")
 def decline_command(invocation: Invocation, name: str) -> None:
     """Decline to own NAME."""

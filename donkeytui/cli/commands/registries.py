@@ -1,7 +1,6 @@
 """Verbs about registries: registry add|list|use|remove, and serve."""
 
 import asyncio
-from typing import Any
 
 import click
 
@@ -17,13 +16,7 @@ def registry_command() -> None:
     """Manage the registries this machine knows: embedded, or across a network."""
 
 
-def _register(command: click.Command) -> Any:
-    registry_command.add_command(command)
-    return command
-
-
-@_register
-@verb(name="list")
+@verb(below=registry_command, name="list")
 def list_registries_command(invocation: Invocation) -> None:
     """Show the registries, the one in use marked, and where that choice comes from."""
     from donkeytui.operations.registries import list_registries
@@ -43,8 +36,11 @@ def list_registries_command(invocation: Invocation) -> None:
         output.line(mark, styled(padded(entry.name, width), "bold"), f"  {entry.url}", styled(used, "dim"))
 
 
-@_register
-@verb(name="add", epilog="Example: donkeytui registry add main https://registry.example.com --use")
+@verb(
+    below=registry_command,
+    name="add",
+    epilog="Example: donkeytui registry add main https://registry.example.com --use",
+)
 @click.argument("name")
 @click.argument("url")
 @click.option("--use", "is_used", is_flag=True, help="Use it from now on.")
@@ -60,8 +56,7 @@ def add_registry_command(invocation: Invocation, name: str, url: str, is_used: b
     )
 
 
-@_register
-@verb(name="use", epilog="Example: donkeytui registry use embedded")
+@verb(below=registry_command, name="use", epilog="Example: donkeytui registry use embedded")
 @click.argument("name")
 def use_registry_command(invocation: Invocation, name: str) -> None:
     """Use the registry NAME from now on."""
@@ -71,8 +66,7 @@ def use_registry_command(invocation: Invocation, name: str) -> None:
     _done(invocation, f"using {name}")
 
 
-@_register
-@verb(name="remove")
+@verb(below=registry_command, name="remove")
 @click.argument("name")
 def remove_registry_command(invocation: Invocation, name: str) -> None:
     """Forget the registry NAME."""

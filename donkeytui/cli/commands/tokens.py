@@ -1,7 +1,7 @@
 """The verb token: show, make and end access tokens; and how scopes and days are said."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,13 +20,7 @@ def token_command() -> None:
     """Show, make and end access tokens at the registry in use."""
 
 
-def _register(command: click.Command) -> Any:
-    token_command.add_command(command)
-    return command
-
-
-@_register
-@verb(name="list", epilog="Example: donkeytui token list")
+@verb(below=token_command, name="list", epilog="Example: donkeytui token list")
 def list_tokens_command(invocation: Invocation) -> None:
     """Show your tokens that work: number, label, what they may do, until when. Never their text."""
     from donkeytui.operations.tokens import list_tokens
@@ -42,8 +36,11 @@ def list_tokens_command(invocation: Invocation) -> None:
         _print_token(output, token)
 
 
-@_register
-@verb(name="create", epilog="Example: donkeytui token create --label ci --scope publish --plugins 'team-*'")
+@verb(
+    below=token_command,
+    name="create",
+    epilog="Example: donkeytui token create --label ci --scope publish --plugins 'team-*'",
+)
 @click.option("--label", default="", metavar="TEXT", help="What it is for.")
 @click.option(
     "--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="May be given several times."
@@ -80,8 +77,7 @@ def create_token_command(
     output.record(made.token)
 
 
-@_register
-@verb(name="revoke", epilog="Example: donkeytui token revoke 7")
+@verb(below=token_command, name="revoke", epilog="Example: donkeytui token revoke 7")
 @click.argument("number", type=click.IntRange(1))
 def revoke_token_command(invocation: Invocation, number: int) -> None:
     """Make the token of this NUMBER useless, at once."""

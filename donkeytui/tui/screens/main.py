@@ -227,6 +227,8 @@ class MainScreen(Screen[None]):
     def on_operation_done(self, message: OperationDone) -> None:
         if isinstance(message.result, ProjectView):
             self._state.project = message.result
+        if message.group == "index":
+            self._sync_words = ""
         if message.group == "sync":
             self._sync_words, self._is_unreachable = "", False
             self._read_project()
