@@ -10,7 +10,8 @@ import click
 from msgspec import Struct
 
 from registry_server import __version__
-from registry_server.contract.problems import InvalidRequest
+from registry_server.contract.foreign import clean
+from registry_server.contract.problems import InvalidRequest, RegistryBusy
 from registry_server.settings import read_data_folder
 
 if TYPE_CHECKING:
@@ -56,9 +57,9 @@ class Call(Struct, frozen=True, kw_only=True):
         self.stderr.write(f"{text}\n")
 
     def lines(self, rows: Iterable[Sequence[object]]) -> None:
-        """One record a line, fields separated by tabs."""
+        """One record a line, fields separated by tabs; what people wrote cannot break out of its field."""
         for row in rows:
-            self.stdout.write("\t".join(map(str, row)) + "\n")
+            self.stdout.write("\t".join(clean(str(field)) for field in row) + "\n")
 
     def json(self, value: object) -> None:
         import msgspec
@@ -116,7 +117,15 @@ def named_folder(call: Call, data: str | None) -> Path:
 def existing_folder(call: Call, data: str | None) -> Path:
     """A typing mistake must not make a new registry."""
     folder = named_folder(call, data)
-    if not (folder / "registry.sqlite").is_file():
+    try:
+        is_there = (folder / "registry.sqlite").is_file()
+    except OSError as error:  # a folder on the way that this user may not enter
+        raise RegistryBusy(
+            f"the data folder {folder} cannot be used",
+            detail=str(error.strerror),
+            hint="use the account that owns it, or mend its rights",
+        ) from error
+    if not is_there:
         raise InvalidRequest(
             f"there is no registry in {folder}", hint=f"registry-server init --data {folder}"
         )

@@ -4,6 +4,7 @@ import click
 
 from registry_server.cli.group import CONTEXT, Call, data_option, json_option, with_registry
 from registry_server.contract.account_wire import AuditQuery, Flags, QuarantineRequest
+from registry_server.contract.wire import COUNT_MAX
 
 
 @click.command(name="verify-plugin")
@@ -132,7 +133,7 @@ def free_name_command(call: Call, name: str, data: str | None) -> None:
 @json_option
 @click.option("--plugin", "subject", default="", help="Only about this plugin, user or token.")
 @click.option("--user", "actor", default="", help="Only what this user did.")
-@click.option("--before", type=int, help="Only entries with a smaller number.")
+@click.option("--before", type=click.IntRange(1, COUNT_MAX), help="Only entries with a smaller number.")
 @click.pass_obj
 def audit_command(
     call: Call, data: str | None, is_json: bool, subject: str, actor: str, before: int | None

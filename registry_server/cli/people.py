@@ -5,6 +5,7 @@ from datetime import timedelta
 import click
 
 from registry_server.cli.group import CONTEXT, Call, data_option, json_option, opened, with_registry
+from registry_server.contract.wire import COUNT_MAX
 
 DEFAULT_SCOPES = ("publish-new", "publish", "yank", "rate")
 PASSWORD_LINE_MAX = 1000
@@ -28,6 +29,8 @@ def create_user_command(
     """Make the user NAME. On a terminal the password is asked for."""
     from registry_server.operations.users import create_user
 
+    if password_stdin and no_password:
+        raise click.UsageError("--no-password and --password-stdin exclude each other")
     with opened(call, data) as registry:
         password = "" if no_password else _password(call, from_stdin=password_stdin, is_needed=False)
         create_user(registry, name, password=password, is_admin=is_admin)
@@ -107,7 +110,7 @@ def enable_command(call: Call, name: str, data: str | None) -> None:
 
 @user_command.command(name="link")
 @click.argument("name")
-@click.argument("github_id", type=click.IntRange(1))
+@click.argument("github_id", type=click.IntRange(1, COUNT_MAX))
 @data_option
 @click.pass_obj
 def link_command(call: Call, name: str, github_id: int, data: str | None) -> None:
@@ -185,7 +188,7 @@ def list_tokens_command(call: Call, data: str | None, is_json: bool) -> None:
 
 
 @token_command.command(name="revoke")
-@click.argument("number", type=int)
+@click.argument("number", type=click.IntRange(1, COUNT_MAX))
 @data_option
 @click.pass_obj
 def revoke_token_command(call: Call, number: int, data: str | None) -> None:
@@ -199,7 +202,10 @@ def revoke_token_command(call: Call, number: int, data: str | None) -> None:
 def _password(call: Call, *, from_stdin: bool, is_needed: bool) -> str:
     """From standard input, or asked for on a terminal; empty when there is neither and it may be."""
     if from_stdin:
-        return call.stdin.readline(PASSWORD_LINE_MAX).rstrip("\r\n")
+        given = call.stdin.readline(PASSWORD_LINE_MAX).rstrip("\r\n")
+        if not given:  # a slip in a script must not make a user whom no password lets in
+            raise click.UsageError("there is no password on standard input")
+        return given
     if call.is_terminal:
         password: str = click.prompt("password", hide_input=True, confirmation_prompt=True, err=True)
         return password

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
@@ -11,6 +12,7 @@ from registry_server.cli.group import Call, registry_server
 from registry_server.contract.problems import ProblemError
 
 EXIT_USAGE = 2
+EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
 
 
@@ -48,4 +50,9 @@ def run(
     except click.ClickException as error:
         error.show(call.stderr)
         return EXIT_USAGE
+    except Exception as error:
+        call.say(traceback.format_exc().rstrip())
+        call.say(f"error: this is a mistake in registry-server ({type(error).__name__})")
+        call.say("hint: report it, with the lines above")
+        return EXIT_BUG
     return 0

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from registry_server.contract.problems import InvalidRequest, UserExists, UserNotFound
 from registry_server.contract.routes import PASSWORD_MAX, PASSWORD_MIN
+from registry_server.contract.wire import COUNT_MAX
 from registry_server.operations import passwords
 from registry_server.operations.accounts import OPERATOR
 from registry_server.operations.audit import log
@@ -73,8 +74,8 @@ def link_github(registry: Registry, name: str, github_id: int) -> None:
 
     Raises `UserExists` when it belongs to another one.
     """
-    if github_id < 1:
-        raise InvalidRequest("a GitHub account has a number, from 1")
+    if not 1 <= github_id <= COUNT_MAX:
+        raise InvalidRequest(f"a GitHub account has a number, from 1 to {COUNT_MAX}")
 
     def link(connection: Connection, user: User) -> None:
         linked = accounts.find_github_account(connection, github_id)

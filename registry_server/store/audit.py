@@ -25,11 +25,15 @@ def record(
 
 
 def read_entries(connection: Connection, *, before: int | None, subject: str, actor: str) -> list[AuditEntry]:
-    """Newest first, at most `PAGE_SIZE`; an empty `subject` or `actor` means any."""
+    """Newest first, at most `PAGE_SIZE`; an empty `subject` or `actor` means any.
+
+    The name of a plugin means its releases (`auth 1.2.0`) too.
+    """
     rows = connection.execute(
-        "SELECT * FROM audit WHERE id < coalesce(?, id + 1) AND (? = '' OR subject = ?)"
-        " AND (? = '' OR actor = ?) ORDER BY id DESC LIMIT ?",
-        (before, subject, subject, actor, actor, PAGE_SIZE),
+        "SELECT * FROM audit WHERE id < coalesce(:before, id + 1) AND (:subject = '' OR subject = :subject"
+        " OR substr(subject, 1, length(:subject) + 1) = :subject || ' ')"
+        " AND (:actor = '' OR actor = :actor) ORDER BY id DESC LIMIT :limit",
+        {"before": before, "subject": subject, "actor": actor, "limit": PAGE_SIZE},
     )
     return [
         AuditEntry(

@@ -177,7 +177,7 @@ def remove_tree(path: Path) -> None:
 
 @contextmanager
 def locked(folder: Path, doing: str, *, name: str = LOCK) -> Iterator[None]:
-    """Raises `RegistryBusy` when another process is `doing` something with the folder already."""
+    """Raises `RegistryBusy` when another process is `doing` something with the folder, or it cannot be written."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(folder / name, blocking=False)
@@ -189,6 +189,12 @@ def locked(folder: Path, doing: str, *, name: str = LOCK) -> Iterator[None]:
             hint="stop it first, or name another folder"
             if name == SERVING
             else "try again when it has finished",
+        ) from error
+    except OSError as error:
+        raise RegistryBusy(
+            f"{folder} cannot be written",
+            detail=_spoken(error),
+            hint="use the account that owns it, or mend its rights",
         ) from error
     try:
         yield

@@ -3,12 +3,14 @@
 import asyncio
 import shutil
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
+from donkeytui.operations.sync import sync
 from donkeytui.settings import Settings
 from tests.support.builders import FixedClock, tree
 from tests.support.screens import running_app, seen, settled, type_text
@@ -245,5 +247,20 @@ def test_zoom_shows_the_focused_pane_alone_and_both_again(walk: Callable[..., No
         await pilot.press("enter", "z")
         await settled(pilot)
         assert "Recently updated" not in seen(pilot)
+
+    walk(steps)
+
+
+def test_the_app_finds_what_a_command_fetched_before(
+    walk: Callable[..., None], in_session: Callable[..., Any]
+) -> None:
+    in_session(partial(sync, with_index=False))
+
+    async def steps(pilot: Pilot[Any]) -> None:
+        await pilot.press("slash")
+        await type_text(pilot, "auth-jwt")
+        await settled(pilot)
+        assert "1 found" in seen(pilot)
+        assert "indexing" not in seen(pilot)
 
     walk(steps)

@@ -69,7 +69,7 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description="Measure what the server costs.")
     parser.add_argument("--plugins", type=int, default=1000)
     parser.add_argument("--releases", type=int, default=8)
-    parser.add_argument("--seconds", type=int, default=5, help="for each kind of request")
+    parser.add_argument("--seconds", type=float, default=5, help="for each kind of request")
     parser.add_argument("--publishes", type=int, default=300)
     parser.add_argument("--with-verdaccio", action="store_true")
     chosen = parser.parse_args(arguments)
@@ -199,17 +199,17 @@ def pinned(core: int) -> list[str]:
     return ["taskset", "-c", str(core)] if shutil.which("taskset") and (os.cpu_count() or 1) > 1 else []
 
 
-def drive(url: str, load: Load, seconds: int, pid: int) -> Measured:
+def drive(url: str, load: Load, seconds: float, pid: int) -> Measured:
     """As many requests as go in `seconds`, and what they cost the server."""
     warm = drive_with_wrk if shutil.which("wrk") else drive_with_httpx
-    warm(url, load, 1)
+    warm(url, load, min(1, seconds))
     before = cpu_seconds(pid)
     requests, took, p50, p99 = warm(url, load, seconds)
     cpu = cpu_seconds(pid) - before
     return Measured(requests, took, p50, p99, cpu / max(1, requests) * 1e6)
 
 
-def drive_with_wrk(url: str, load: Load, seconds: int) -> tuple[int, float, float, float]:
+def drive_with_wrk(url: str, load: Load, seconds: float) -> tuple[int, float, float, float]:
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "paths.lua"
         script.write_text(lua(load))
@@ -218,7 +218,7 @@ def drive_with_wrk(url: str, load: Load, seconds: int) -> tuple[int, float, floa
             "wrk",
             "-t1",
             f"-c{CONNECTIONS}",
-            f"-d{seconds}s",
+            f"-d{max(1, round(seconds))}s",
             "--latency",
             "-s",
             str(script),
@@ -254,7 +254,7 @@ def milliseconds(text: str) -> float:
     raise ValueError(text)
 
 
-def drive_with_httpx(url: str, load: Load, seconds: int) -> tuple[int, float, float, float]:
+def drive_with_httpx(url: str, load: Load, seconds: float) -> tuple[int, float, float, float]:
     latencies: list[float] = []
 
     async def client(number: int) -> None:
