@@ -8,7 +8,7 @@ Nothing is looked up before a request needs it, so that reading never waits for 
 import contextlib
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -25,7 +25,9 @@ from donkeytui.whole_file import write_whole
 VARIABLE = "DONKEYTUI_TOKEN"
 SERVICE = "donkeytui"
 """What a keyring files our tokens under."""
-FOLDER_NAME, FILE_NAME = "private", "credentials.json"
+FOLDER_NAME, FILE_NAME, LOCK_NAME = "private", "credentials.json", ".lock"
+LOCK_SECONDS = 5.0
+"""A change takes milliseconds."""
 FILE_MAX_BYTES = 1 << 18
 TOKEN_MAX = 200
 _PORTS = {"http": 80, "https": 443}
@@ -123,8 +125,9 @@ class Credentials:
             with contextlib.suppress(CredentialsUnusable):
                 self._remove_from_file()
             return "keyring"
-        others = (each for each in read_tokens(self.file) if each.origin != self.origin)
-        write_tokens(self.file, (*others, kept))
+        with _alone(self.file):
+            others = (each for each in read_tokens(self.file) if each.origin != self.origin)
+            write_tokens(self.file, (*others, kept))
         return "file"
 
     def forget(self) -> None:
@@ -155,10 +158,11 @@ class Credentials:
         return self._in_keyring() == kept
 
     def _remove_from_file(self) -> None:
-        tokens = read_tokens(self.file)
-        left = tuple(each for each in tokens if each.origin != self.origin)
-        if left != tokens:
-            write_tokens(self.file, left)
+        if all(each.origin != self.origin for each in read_tokens(self.file)):
+            return
+        with _alone(self.file):
+            left = (each for each in read_tokens(self.file) if each.origin != self.origin)
+            write_tokens(self.file, tuple(left))
 
 
 def origin_of(url: str) -> str:
@@ -259,6 +263,26 @@ def write_tokens(path: Path, tokens: tuple[KeptToken, ...]) -> None:
         raise CredentialsUnusable(
             f"{path} cannot be written", detail=str(error.strerror), hint="mend the rights of its folder"
         ) from error
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One program at a time changes the file, or what another keeps for its registry would get lost."""
+    from filelock import FileLock
+
+    lock = FileLock(path.with_name(LOCK_NAME), timeout=LOCK_SECONDS, mode=0o600)
+    try:
+        _make_private_folder(path.parent)
+        lock.acquire()
+    except OSError as error:  # also when another program holds it too long
+        detail = "another program is changing it" if isinstance(error, TimeoutError) else str(error.strerror)
+        raise CredentialsUnusable(
+            f"{path} cannot be written", detail=detail, hint="mend the rights of its folder"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _make_private_folder(folder: Path) -> None:

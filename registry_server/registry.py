@@ -134,22 +134,26 @@ def open_registry(
     limits: RateLimits = NO_LIMITS,
     github: GitHub | None = None,
 ) -> Registry:
-    """The registry in `data`, made there when the folder is empty.
+    """The registry in `data`, made there when the folder is empty, for the eyes of its account only.
 
     Without `examiner` packages are read in this process, without limits: for those who trust them.
 
     Raises `RegistryBusy` when the folder cannot be written.
     """
+    file = data / "registry.sqlite"
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
         (data / "packages").mkdir(exist_ok=True)
+        if not file.exists():
+            # Digests of passwords are in it. SQLite gives its journal the rights of the database.
+            file.touch(mode=0o600)
     except OSError as error:
         raise RegistryBusy(
             f"the data folder {data} cannot be used",
             detail=str(error.strerror),
             hint="choose another one, or mend its rights",
         ) from error
-    database = Database(data / "registry.sqlite")
+    database = Database(file)
     with database.write() as connection:
         if not changes.has_meta(connection, "epoch"):
             changes.write_meta(connection, "epoch", secrets.token_hex(8))

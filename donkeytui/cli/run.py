@@ -67,8 +67,6 @@ def run(
         return invocation.exit_status
     except ProblemError as error:
         return _show(invocation, error.problem, error.exit_status)
-    except click.exceptions.Exit as error:
-        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         invocation.output.clear_progress()
         invocation.output.say("interrupted; nothing was changed that was not reported")
@@ -90,7 +88,8 @@ def _open_app(context: click.Context, invocation: Invocation) -> None:
     if not (streams.is_stdin_terminal and streams.is_stdout_terminal and streams.is_stderr_terminal):
         streams.stderr.write(context.get_help() + "\n\n")
         streams.stderr.write("error: the app needs a terminal; name a verb for one-shot use\n")
-        context.exit(EXIT_USAGE)
+        invocation.exit_status = EXIT_USAGE
+        return
     invocation.exit_status = invocation.open_app(invocation.settings())
 
 

@@ -78,14 +78,17 @@ async def sync(session: Session, report: Report = silent, *, with_index: bool = 
             return await _sync_once(session, client, report, with_index=with_index)
 
 
-async def refresh_if_stale(session: Session, report: Report = silent, *, with_index: bool = False) -> None:
+async def refresh_if_stale(
+    session: Session, report: Report = silent, *, with_index: bool = False, always: bool = False
+) -> None:
     """What reading verbs do first: sync when the catalogue is old, and go on with it when that fails.
 
-    `with_index` lets the search index catch up also when there is nothing to fetch: a verb that does not
-    search may have left it behind. Raises only when there is no catalogue at all to go on with.
+    `always` syncs however young it is. `with_index` lets the search index catch up also when there is
+    nothing to fetch: a verb that does not search may have left it behind. Raises only when there is no
+    catalogue at all to go on with.
     """
     state = catalogue_state(session)
-    if state.is_stale and not state.is_offline:
+    if (state.is_stale or always) and not state.is_offline:
         await _refresh(session, report, state, with_index=with_index)
     elif state.synced_at is None:
         raise OfflineMissing(

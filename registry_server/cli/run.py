@@ -34,7 +34,10 @@ def run(
         is_terminal=stdin is None and source is not None and source.isatty(),
     )
     try:
-        registry_server.main(list(arguments), prog_name="registry-server", standalone_mode=False, obj=call)
+        # What `context.exit` was told; every command returns None.
+        status = registry_server.main(
+            list(arguments), prog_name="registry-server", standalone_mode=False, obj=call
+        )
     except ProblemError as error:
         problem = error.problem
         call.say(f"error: {problem.title}")
@@ -43,8 +46,6 @@ def run(
         if problem.hint:
             call.say(f"hint: {problem.hint}")
         return error.exit_status
-    except click.exceptions.Exit as error:
-        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except click.ClickException as error:
@@ -55,4 +56,4 @@ def run(
         call.say(f"error: this is a mistake in registry-server ({type(error).__name__})")
         call.say("hint: report it, with the lines above")
         return EXIT_BUG
-    return 0
+    return int(status or 0)

@@ -123,9 +123,9 @@ def _plugin(call: Call) -> Reply:
 def _publish(call: Call) -> Reply:
     upload = call.body
     if call.query.dry_run:
-        report = publish.check(call.registry, call.caller, upload.archive, upload.form)
+        report = publish.check(call.registry, call.caller, upload.read_archive(), upload.form)
         return Reply(body=msgspec.json.encode(report), status=200)
-    receipt = publish.publish(call.registry, call.caller, upload.archive, upload.form)
+    receipt = publish.publish(call.registry, call.caller, upload.read_archive(), upload.form)
     return Reply(body=msgspec.json.encode(receipt), status=201 if receipt.created else 200)
 
 

@@ -1,6 +1,9 @@
 """The multipart form of a publish, as the design's client sends it; bounded while it streams in."""
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import BinaryIO
 
 from msgspec import Struct
 from starlette.datastructures import FormData, UploadFile
@@ -21,11 +24,18 @@ IGNORED_FIELDS = frozenset(("repository", "license", "dependencies"))
 
 
 class Upload(Struct, frozen=True, kw_only=True):
-    archive: bytes
     form: PublishForm
+    file: BinaryIO
+    """The package; a large one is on disk."""
+
+    def read_archive(self) -> bytes:
+        """For who has its turn: many may be waiting, and are not to wait in memory."""
+        self.file.seek(0)
+        return self.file.read()
 
 
-async def read_upload(request: Request) -> Upload:
+@asynccontextmanager
+async def received_upload(request: Request) -> AsyncIterator[Upload]:
     """Raises `PackageTooLarge` as soon as too much came, or `InvalidRequest`."""
     received = 0
 
@@ -52,7 +62,7 @@ async def read_upload(request: Request) -> Upload:
                 "the form has no file `package`",
                 hint="send multipart/form-data with the .tar.gz as `package`",
             )
-        return Upload(form=_publish_form(form), archive=await package.read())
+        yield Upload(form=_publish_form(form), file=package.file)
     finally:
         await form.close()
 

@@ -5,7 +5,8 @@ A `Route` says everything there is to know of an endpoint, so that documentation
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -25,7 +26,7 @@ from registry_server.contract.problems import (
 )
 from registry_server.contract.routes import REQUEST_BODY_MAX_BYTES
 from registry_server.http.auth import address_of, caller_of, limit_key_of, registry_of
-from registry_server.http.forms import drain, read_upload
+from registry_server.http.forms import drain, received_upload
 from registry_server.http.observing import observation_of
 from registry_server.http.problems import problem_of, problem_response
 from registry_server.http.ranges import requested_range
@@ -140,6 +141,9 @@ def starlette_route(route: Route) -> StarletteRoute:
             return await _answer(request, route)
         except Exception as error:  # the border: whatever happens becomes an answer
             observation.problem = problem_of(error, request)
+            # It and the future that brought it from a thread hold each other, and with their frames ten
+            # megabytes of package, until the collector comes by: seldom, where little is made.
+            error.__traceback__ = None
             return problem_response(observation.problem)
 
     return StarletteRoute(route.path, endpoint, methods=[route.method], name=route.path)
@@ -163,14 +167,25 @@ async def _answer(request: Request, route: Route) -> Response:
         if route.is_upload:
             await drain(request)
         raise
-    call = Call(
-        registry=registry,
-        caller=caller,
-        address=address,
-        path=request.path_params,
-        query=query,
-        body=await read_upload(request) if route.is_upload else await _decode_body(request, route.body),
-    )
+    async with _body(request, route) as body:
+        call = Call(
+            registry=registry,
+            caller=caller,
+            address=address,
+            path=request.path_params,
+            query=query,
+            body=body,
+        )
+        result = await _called(request, route, call)
+    if route.method != "GET":
+        request.app.state.on_change()
+    response = _respond(request, route, result, is_private=registry.settings.reading == "token")
+    _say_allowance(registry, route, response, allowance, limit_key_of(caller, address))
+    return response
+
+
+async def _called(request: Request, route: Route, call: Call) -> object:
+    """What the route gives, in the thread it wants."""
     lanes = request.app.state.lanes
     if route.lane is not None:
         result = await to_thread.run_sync(route.call, call, limiter=lanes[route.lane])
@@ -178,11 +193,7 @@ async def _answer(request: Request, route: Route) -> Response:
         result = route.call(call)
     if isinstance(result, Later):
         result = await to_thread.run_sync(result.finish, limiter=lanes["work"])
-    if route.method != "GET":
-        request.app.state.on_change()
-    response = _respond(request, route, result, is_private=registry.settings.reading == "token")
-    _say_allowance(registry, route, response, allowance, limit_key_of(caller, address))
-    return response
+    return result
 
 
 def check_reader(registry: Registry, caller: Caller | None) -> None:
@@ -253,6 +264,15 @@ async def read_bounded(request: Request, limit: int) -> bytes:
             raise PackageTooLarge(f"the request is larger than {limit} bytes")
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+@asynccontextmanager
+async def _body(request: Request, route: Route) -> AsyncIterator[Struct | None]:
+    if not route.is_upload:
+        yield await _decode_body(request, route.body)
+        return
+    async with received_upload(request) as upload:
+        yield upload
 
 
 async def _decode_body(request: Request, kind: type[Struct] | None) -> Struct | None:

@@ -40,7 +40,7 @@ def login_methods(registry: Registry) -> LoginMethods:
 
 def log_in(registry: Registry, request: LoginRequest, address: str = "") -> IssuedToken:
     """Raises `LoginRefused` without saying whether the name or the password was wrong, or `RateLimited`."""
-    registry.limits.spend("login", f"user {request.user[:80].casefold()}")
+    registry.limits.spend("login", f"name {request.user[:80].casefold()}")
     account = accounts.find_account(registry.database.read(), request.user)
     is_right = passwords.is_password(request.password, account.password if account else "")
     if account is None or not is_right:
@@ -93,7 +93,7 @@ def log_out(registry: Registry, caller: Caller | None) -> None:
 def change_password(registry: Registry, caller: Caller | None, request: PasswordChange) -> None:
     """Raises `LoginRefused` when `current` is wrong."""
     caller = require(caller, "account")
-    registry.limits.spend("login", f"user {caller.user.name.casefold()}")
+    registry.limits.spend("login", f"name {caller.user.name.casefold()}")
     account = accounts.find_account(registry.database.read(), caller.user.name)
     if account is None or not passwords.is_password(request.current, account.password):
         raise LoginRefused("the current password is wrong")
@@ -167,9 +167,10 @@ def _github_account(registry: Registry, github_id: int, login: str, *, address: 
 
 def _owned(connection: Connection, plugin: int) -> OwnedPlugin:
     state, reason = plugin_state(connection, plugin)
+    summary = plugins.stored_summary(connection, plugin)
     return OwnedPlugin(
-        name=plugins.name_of(connection, plugin),
-        latest_version=plugins.make_document(connection, plugin).latest_version,
+        name=summary.name,
+        latest_version=summary.latest_version,
         state=state,
         reason=reason,
     )

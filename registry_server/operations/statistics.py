@@ -16,7 +16,7 @@ from registry_server.operations.browse import visible_plugin
 from registry_server.operations.sessions import plugin_state
 from registry_server.registry import Registry
 from registry_server.search.index import IndexDamaged
-from registry_server.store import accounts, changes, downloads, owners, plugins
+from registry_server.store import accounts, changes, downloads, owners, plugins, reviews
 from registry_server.store.database import Connection
 
 REGISTRY_DAYS, PLUGIN_DAYS, RECENT_DAYS, WEEK_DAYS = 90, 365, 30, 7
@@ -114,17 +114,17 @@ def author_stats(registry: Registry, caller: Caller | None, user_name: str) -> A
 
 
 def _owned(connection: Connection, plugin: int, since: str) -> OwnedPluginStats:
-    document = plugins.make_document(connection, plugin)
+    summary = plugins.stored_summary(connection, plugin)
     state, reason = plugin_state(connection, plugin)
     return OwnedPluginStats(
-        name=document.name,
-        latest_version=document.latest_version,
-        downloads=document.downloads,
+        name=summary.name,
+        latest_version=summary.latest_version,
+        downloads=plugins.download_count(connection, plugin),
         recent_downloads=downloads.count_since(connection, plugin, since),
-        rating=document.rating,
-        rating_count=document.rating_count,
-        review_count=document.review_count,
-        state=state or ("deprecated" if document.is_deprecated else ""),
+        rating=summary.rating,
+        rating_count=summary.rating_count,
+        review_count=reviews.totals(connection, plugin).reviews if summary.rating_count else 0,
+        state=state or ("deprecated" if summary.deprecated else ""),
         reason=reason,
     )
 

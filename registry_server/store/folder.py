@@ -177,7 +177,7 @@ def remove_tree(path: Path) -> None:
 
 @contextmanager
 def locked(folder: Path, doing: str, *, name: str = LOCK) -> Iterator[None]:
-    """Raises `RegistryBusy` when another process is `doing` something with the folder, or it cannot be written."""
+    """Raises `RegistryBusy` when another process is `doing` something with it, or it cannot be written."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(folder / name, blocking=False)

@@ -263,11 +263,6 @@ def download_count(connection: Connection, plugin: int) -> int:
     return count
 
 
-def name_of(connection: Connection, plugin: int) -> str:
-    name: str = connection.execute("SELECT name FROM plugins WHERE id = ?", (plugin,)).fetchone()["name"]
-    return name
-
-
 def end_hold(connection: Connection, plugin: int) -> None:
     connection.execute("UPDATE plugins SET held = '' WHERE id = ?", (plugin,))
 
@@ -395,6 +390,14 @@ def summary_of(document: PluginDocument) -> PluginSummary:
         created_at=document.created_at,
         updated_at=document.updated_at,
     )
+
+
+def stored_summary(connection: Connection, plugin: int) -> PluginSummary:
+    """What lists say of it; made for one that is held, and so in no list."""
+    row = connection.execute("SELECT summary FROM plugins WHERE id = ?", (plugin,)).fetchone()
+    if row["summary"]:
+        return decode_summary(row["summary"])
+    return summary_of(make_document(connection, plugin))
 
 
 class Filter(Struct, frozen=True, kw_only=True):

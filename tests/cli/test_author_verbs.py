@@ -130,9 +130,11 @@ def test_new_writes_nothing_when_the_questions_are_not_answered(
 class InterruptedInput(io.StringIO):
     """A keyboard at which Ctrl-C is pressed before the first answer, and enter from then on."""
 
-    def readline(self, size: int | None = -1, /) -> str:
-        if not self.tell():
-            self.write("\n")
+    is_pressed = False
+
+    def readline(self, _size: int | None = -1, /) -> str:  # type: ignore[override]  # as StringIO's own
+        if not self.is_pressed:
+            self.is_pressed = True
             signal.raise_signal(signal.SIGINT)
         return "\n"
 

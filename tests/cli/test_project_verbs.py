@@ -514,3 +514,10 @@ def test_a_hook_that_fails_ends_with_one_and_its_words(publish: Callable[..., An
 
     assert result.status == 1
     assert "the hook of `tool` ended with 1" in result.err
+
+
+def test_the_app_without_a_terminal_is_wrong_usage(cli: Cli) -> None:
+    result = cli("")
+
+    assert (result.status, result.out) == (2, "")
+    assert result.err.endswith("error: the app needs a terminal; name a verb for one-shot use\n")

@@ -318,3 +318,27 @@ def test_help_is_status_0_on_stdout(
 def test_the_version_is_told(server: Callable[..., Outcome], capsys: pytest.CaptureFixture[str]) -> None:
     assert server("--version", data=None).status == 0
     assert capsys.readouterr().out == f"registry-server {__version__}\n"
+
+
+def test_init_makes_what_only_its_account_can_read(server: Callable[..., Outcome], folder: Path) -> None:
+    server("init")
+
+    rights = {path.name: path.stat().st_mode & 0o077 for path in (folder, folder / "registry.sqlite")}
+    assert rights == {"srv": 0, "registry.sqlite": 0}
+
+
+# check
+
+
+def test_check_ends_with_0_when_all_is_well_and_with_1_when_something_is_left(
+    server: Callable[..., Outcome], folder: Path
+) -> None:
+    server("init", "--starter")
+    whole = server("check")
+    lost = next(path for path in (folder / "packages").rglob("*") if path.is_file())
+    lost.unlink()
+    found, again = server("check"), server("check", "--repair")
+
+    assert (whole.status, whole.out) == (0, "")
+    assert (found.status, found.out.split("\t")[0]) == (1, "package-missing")
+    assert again.status == 1

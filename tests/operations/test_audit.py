@@ -59,6 +59,15 @@ def test_a_yanked_release_must_go_and_the_reason_is_told(
     assert report.has_errors
 
 
+def test_a_withdrawal_of_a_minute_ago_counts_however_young_the_catalogue_is(
+    shop: Workshop, registry: Registry, owner: Caller
+) -> None:
+    assert found(shop, stale_after_seconds=900) == []
+    lifecycle.yank(registry, owner, "users", "1.0.0", reason="leaks keys")
+
+    assert found(shop, stale_after_seconds=900) == [("error", "users", "yanked")]
+
+
 def test_a_deprecated_release_is_a_warning_and_no_error(
     shop: Workshop, registry: Registry, owner: Caller
 ) -> None:

@@ -5,6 +5,7 @@ import os
 import stat
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -24,6 +25,7 @@ from donkeytui.credentials import (
 from donkeytui.problems import CredentialsUnusable
 from donkeytui.settings import EMBEDDED_URL, RegistryEntry
 from registry_server.contract.tokens import make_token
+from tests.support.threads import together
 
 TOKEN, OTHER = make_token(b"1" * 32), make_token(b"2" * 32)
 UNTIL = datetime(2026, 12, 22, tzinfo=UTC)
@@ -229,9 +231,9 @@ def test_file_and_folder_are_for_their_owner_alone(tmp_path: Path) -> None:
     where = credentials(tmp_path)
     keep(where)
 
-    assert stat.S_IMODE(where.file.stat().st_mode) == 0o600
     assert stat.S_IMODE(where.file.parent.stat().st_mode) == 0o700
-    assert [path.name for path in where.file.parent.iterdir()] == ["credentials.json"]
+    files = {path.name: stat.S_IMODE(path.stat().st_mode) for path in where.file.parent.iterdir()}
+    assert files == {"credentials.json": 0o600, ".lock": 0o600}
 
 
 @posix_only
@@ -370,13 +372,20 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         keep(credentials(tmp_path))
 
 
+def test_logins_at_the_same_moment_lose_none_of_each_others_tokens(tmp_path: Path) -> None:
+    places = [credentials(tmp_path, RegistryEntry("x", f"https://{n}.example.com")) for n in range(12)]
+    together([partial(keep, place) for place in places])
+
+    assert {each.origin for each in read_tokens(places[0].file)} == {place.origin for place in places}
+
+
 def test_a_file_where_the_folder_should_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "private").write_text("")
 
     with pytest.raises(CredentialsUnusable) as refused:
         keep(credentials(tmp_path))
 
-    assert refused.value.problem.detail == "Not a directory"
+    assert refused.value.problem.detail == "it is no folder of yours"
 
 
 # The library `keyring`.
