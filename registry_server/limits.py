@@ -119,18 +119,7 @@ class RateLimits:
         if buckets is None:
             return None
         with self._lock:
-            return buckets.spend(key[:_KEY_MAX], self._clock(), cost=max(1, cost), is_kept=True)
-
-    def check(self, rule: Rule, key: str) -> Allowance | None:
-        """Whether a call would pass, without taking anything: for what costs only when it fails.
-
-        Raises `RateLimited` like `spend`.
-        """
-        buckets = self._rules.get(rule)
-        if buckets is None:
-            return None
-        with self._lock:
-            return buckets.spend(key[:_KEY_MAX], self._clock(), cost=1, is_kept=False)
+            return buckets.spend(key[:_KEY_MAX], self._clock(), cost=max(1, cost))
 
     def refund(self, rule: Rule, key: str, cost: int = 1) -> None:
         """Gives back what a call took that turned out to be free, like a 304; a bucket is never overfull."""
@@ -195,7 +184,7 @@ class _Buckets:
     def __len__(self) -> int:
         return len(self._full_at)
 
-    def spend(self, key: str, now: int, *, cost: int, is_kept: bool) -> Allowance:
+    def spend(self, key: str, now: int, *, cost: int) -> Allowance:
         now *= self._scale
         before = max(self._full_at.get(key, now), now)
         after = before + min(cost * self._interval, self._reserve)
@@ -204,11 +193,10 @@ class _Buckets:
             if key in self._full_at:  # who is refused stays remembered
                 self._full_at.move_to_end(key)
             raise self._refusal(before - now, missing)
-        if is_kept:
-            self._full_at[key] = after
-            self._full_at.move_to_end(key)
-            self._forget(now)
-        used = (after if is_kept else before) - now
+        self._full_at[key] = after
+        self._full_at.move_to_end(key)
+        self._forget(now)
+        used = after - now
         return Allowance(
             rule=self._rule,
             limit=self._limit.burst,

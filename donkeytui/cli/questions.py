@@ -49,6 +49,9 @@ def ask_for(output: Output, question: str, usual: str, make: Callable[[str], T])
 
 
 def ask_whether(output: Output, question: str, *, is_usual: bool) -> bool:
-    """Anything but a yes is a no, and nothing at all what is usual."""
-    answer = ask(output, f"{question} ({'Y/n' if is_usual else 'y/N'})").casefold()
-    return answer in ("y", "yes") if answer else is_usual
+    """Nothing at all is what is usual; asked again until it is a yes or a no."""
+    while True:
+        answer = ask(output, f"{question} ({'Y/n' if is_usual else 'y/N'})").casefold()
+        if answer in ("", "y", "yes", "n", "no"):
+            return answer[0] == "y" if answer else is_usual
+        output.say("  y or n")

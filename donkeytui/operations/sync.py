@@ -83,12 +83,13 @@ async def refresh_if_stale(
 ) -> None:
     """What reading verbs do first: sync when the catalogue is old, and go on with it when that fails.
 
-    `always` syncs however young it is. `with_index` lets the search index catch up also when there is
-    nothing to fetch: a verb that does not search may have left it behind. Raises only when there is no
-    catalogue at all to go on with.
+    `always` syncs however young it is, unless told to stay offline. `with_index` lets the search index
+    catch up also when there is nothing to fetch: a verb that does not search may have left it behind.
+    Raises only when there is no catalogue at all to go on with.
     """
     state = catalogue_state(session)
-    if (state.is_stale or always) and not state.is_offline:
+    is_due = state.is_stale or (always and not session.settings.is_offline)
+    if is_due and not state.is_offline:
         await _refresh(session, report, state, with_index=with_index)
     elif state.synced_at is None:
         raise OfflineMissing(

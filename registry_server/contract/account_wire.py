@@ -13,7 +13,7 @@ from registry_server.contract.routes import (
     PASSWORD_MIN,
     TOKEN_DAYS_MAX,
 )
-from registry_server.contract.wire import COUNT_MAX, READABLE, Wire
+from registry_server.contract.wire import COUNT_MAX, READABLE, SAYING, Wire
 
 Scope = Literal["publish-new", "publish", "yank", "rate", "account", "admin"]
 SCOPES: tuple[Scope, ...] = ("publish-new", "publish", "yank", "rate", "account", "admin")
@@ -132,6 +132,7 @@ class SessionState(Wire, frozen=True, kw_only=True, omit_defaults=False):
     expires_at: datetime | None
     """None: the owner of an embedded registry, who needs no token."""
     plugins: tuple[OwnedPlugin, ...]
+    """At most 200: those that wait for an admin first, then the most downloaded."""
     invitations: tuple[Invitation, ...]
 
 
@@ -152,7 +153,7 @@ class Flags(Wire, frozen=True, kw_only=True):
 
 
 class QuarantineRequest(Wire, frozen=True, kw_only=True):
-    reason: Annotated[str, Meta(extra_json_schema={"maxLength": NOTE_MAX, "pattern": "\\S"})]
+    reason: Annotated[str, Meta(extra_json_schema={"maxLength": NOTE_MAX, "pattern": SAYING})]
     version: str = ""
     """One release; empty: the whole plugin."""
 

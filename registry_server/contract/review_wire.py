@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from registry_server.contract.routes import REVIEW_MAX
-from registry_server.contract.wire import Note, PageNumber, Wire
+from registry_server.contract.wire import PARAGRAPHS, Line, PageNumber, Wire
 
 Stars = Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": 5})]
-ReviewText = Annotated[str, Meta(extra_json_schema={"maxLength": REVIEW_MAX})]
+ReviewText = Annotated[str, Meta(extra_json_schema={"maxLength": REVIEW_MAX, "pattern": PARAGRAPHS})]
 
 
 ReviewSort = Literal["recent", "helpful", "highest", "lowest"]
@@ -57,7 +57,7 @@ class ReplyRequest(Wire, frozen=True, kw_only=True):
 
 
 class ReasonRequest(Wire, frozen=True, kw_only=True):
-    reason: Note = ""
+    reason: Line = ""
 
 
 class ReviewReport(Wire, frozen=True, kw_only=True, omit_defaults=False):
@@ -126,5 +126,6 @@ class AuthorStats(Wire, frozen=True, kw_only=True, omit_defaults=False):
 
     user: str
     plugins: tuple[OwnedPluginStats, ...]
+    """At most 200, the most downloaded first."""
     days: tuple[DailyDownloads, ...]
     """Of all their plugins together, the last 90 days that had any, oldest first."""

@@ -18,12 +18,14 @@ COUNT_MAX = 2**53 - 1
 Count = Annotated[int, Meta(ge=0, le=COUNT_MAX)]
 """What both ends can count to: JavaScript exactly, SQLite and the index in a column."""
 Moment = Annotated[datetime, Meta(tz=True)]
-Note = Annotated[str, Meta(extra_json_schema={"maxLength": NOTE_MAX})]
-"""A reason or message in a person's words."""
 READABLE = "^[^\\u0000-\\u001f\\u007f-\\u00a0\\u00ad]*$"
 """No control and no invisible characters, of which this names those of Latin-1."""
+SAYING = f"{READABLE.removesuffix('$')}[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad]{READABLE.removeprefix('^')}"
+"""The same with something besides spaces in it."""
 Line = Annotated[str, Meta(extra_json_schema={"maxLength": NOTE_MAX, "pattern": READABLE})]
-"""A note that is readable on one line."""
+"""A reason or message in a person's words, on one line."""
+PARAGRAPHS = "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\u00ad]*$"
+"""The same with line breaks and tabs."""
 LABEL_PATTERN = "^[a-z0-9]+(-[a-z0-9]+)*$"
 PluginLabel = Annotated[str, Meta(extra_json_schema={"maxLength": 40, "pattern": LABEL_PATTERN})]
 Label = Literal["network", "files", "process", "environment", "eval", "dynamic-import"]

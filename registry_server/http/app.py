@@ -27,6 +27,7 @@ FLUSH_SECONDS = 5.0
 FOLLOW_PAUSE = 4
 """So many times as long as the index needed is waited before it follows again."""
 
+UPLOADS_AT_ONCE = 16
 THREADS = 4
 """Of each lane."""
 
@@ -71,6 +72,8 @@ def build_app(registry: Registry, *, is_local: bool, flush_seconds: float = FLUS
         "logins": CapacityLimiter(THREADS),
         # Checking a package takes seconds at worst: nobody else waits for it.
         "publishes": CapacityLimiter(settings.publishes_at_once),
+        # Packages that wait for their turn lie in temporary files.
+        "uploads": CapacityLimiter(UPLOADS_AT_ONCE),
     }
     if is_local:
         return with_security_headers(app)

@@ -66,7 +66,7 @@ def _session_routes() -> list[Route]:
             "who you are",
             SessionState,
         ),
-        writes("DELETE", session, _log_out, "end the token shown"),
+        writes("DELETE", session, _log_out, "end the token shown", is_open=True),
         writes(
             "PUT",
             f"{session}/password",
@@ -112,7 +112,7 @@ def _token_routes() -> list[Route]:
             response=IssuedToken,
             status=201,
         ),
-        writes("DELETE", f"{routes.TOKENS}/{{number:number}}", _revoke, "end a token"),
+        writes("DELETE", f"{routes.TOKENS}/{{number:number}}", _revoke, "end a token", is_open=True),
         writes(
             "POST",
             f"{routes.TOKENS}/leaked",

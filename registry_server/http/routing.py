@@ -271,7 +271,7 @@ async def _body(request: Request, route: Route) -> AsyncIterator[Struct | None]:
     if not route.is_upload:
         yield await _decode_body(request, route.body)
         return
-    async with received_upload(request) as upload:
+    async with request.app.state.lanes["uploads"], received_upload(request) as upload:
         yield upload
 
 

@@ -1,5 +1,6 @@
 """Who is calling, and what they may do."""
 
+from datetime import datetime
 from fnmatch import fnmatchcase
 
 from msgspec import Struct
@@ -22,6 +23,8 @@ class Caller(Struct, frozen=True, kw_only=True):
     address: str = ""
     """Where the request came from; empty inside this process."""
     token_id: int | None = None
+    expires_at: datetime | None = None
+    """Of the token."""
 
     @property
     def is_admin(self) -> bool:
@@ -53,7 +56,14 @@ def authenticate(registry: Registry, authorization: str | None, address: str = "
         raise _unauthorized("the token has expired", f"it was good until {row.expires_at:%Y-%m-%d %H:%M} UTC")
     if row.is_disabled:
         raise _unauthorized(f"the account `{row.user.name}` is disabled", "")
-    return Caller(user=row.user, scopes=row.scopes, pattern=row.pattern, address=address, token_id=row.id)
+    return Caller(
+        user=row.user,
+        scopes=row.scopes,
+        pattern=row.pattern,
+        address=address,
+        token_id=row.id,
+        expires_at=row.expires_at,
+    )
 
 
 def local_caller(registry: Registry) -> Caller:

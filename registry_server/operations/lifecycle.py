@@ -10,6 +10,7 @@ from registry_server.contract.versions import parse_version
 from registry_server.contract.wire import Deprecation, PluginUpdate
 from registry_server.operations.accounts import Caller, require, require_owner
 from registry_server.operations.audit import log
+from registry_server.operations.words import check_line
 from registry_server.registry import Registry
 from registry_server.store import changes, plugins
 from registry_server.store.database import Connection
@@ -17,7 +18,7 @@ from registry_server.store.database import Connection
 
 def yank(registry: Registry, caller: Caller | None, name: str, version: str, *, reason: str = "") -> None:
     """Hides a release from new resolutions; who has it locked can still download it."""
-    _check_text("reason", reason, NOTE_MAX)
+    check_line("reason", reason, NOTE_MAX)
     _set_yanked(registry, require(caller, "yank", name), name, version, reason=reason, yanked=True)
 
 
@@ -71,17 +72,9 @@ def _check_update(update: PluginUpdate) -> None:
         ("repository", update.repository, 300),
         ("deprecation", message, NOTE_MAX),
     ):
-        _check_text(field, text or "", limit)
+        check_line(field, text or "", limit)
     if update.repository and not update.repository.startswith(("https://", "http://")):
         raise InvalidRequest(f"`repository` is `{update.repository[:80]}`", hint="use an https:// address")
-
-
-def _check_text(field: str, text: str, limit: int) -> None:
-    """The manifest's rule: readable, and not longer than it may be."""
-    if len(text) > limit:
-        raise InvalidRequest(f"`{field}` has {len(text)} characters, at most {limit} are allowed")
-    if any(not character.isprintable() for character in text):
-        raise InvalidRequest(f"`{field}` has control or invisible characters")
 
 
 def _unique(labels: tuple[str, ...]) -> tuple[str, ...]:

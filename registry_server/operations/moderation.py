@@ -6,6 +6,7 @@ from registry_server.contract.problems import InvalidRequest, PluginNotFound, Ve
 from registry_server.contract.routes import NOTE_MAX
 from registry_server.operations.accounts import Caller, require_admin
 from registry_server.operations.audit import log
+from registry_server.operations.words import check_line
 from registry_server.registry import Registry
 from registry_server.store import changes, owners, plugins
 from registry_server.store.database import Connection
@@ -29,10 +30,9 @@ def quarantine(registry: Registry, caller: Caller | None, name: str, request: Qu
     Raises `VersionNotFound`, or `InvalidRequest` without a reason.
     """
     caller = require_admin(caller, name)
-    if not request.reason.strip() or len(request.reason) > NOTE_MAX:
-        raise InvalidRequest(
-            f"a quarantine has a reason of up to {NOTE_MAX} characters", detail="everybody sees it"
-        )
+    check_line("reason", request.reason, NOTE_MAX)
+    if not request.reason.strip():
+        raise InvalidRequest("a quarantine has a reason", detail="everybody sees it")
     _set(registry, caller, name, version=request.version, reason=request.reason.strip())
 
 
@@ -50,8 +50,7 @@ def lift(registry: Registry, caller: Caller | None, name: str, version: str = ""
             changes.record(connection, plugin, registry.clock())
             log(connection, registry, caller, "name-pass", name)
         return
-    in_force = {(row[1], row[2]) for row in plugins.moderated(connection)}
-    if (name, version) not in in_force:
+    if not plugins.quarantine_reason(connection, plugin, version):
         what = f"`{name}` {version}" if version else f"`{name}`"
         raise InvalidRequest(
             f"{what} is neither held nor in quarantine", hint="registry-server quarantine list"
@@ -79,6 +78,7 @@ def reserve_name(registry: Registry, caller: Caller | None, name: str, reason: s
     """Keeps a name for admins to give away."""
     caller = require_admin(caller)
     check_name(name)
+    check_line("reason", reason, NOTE_MAX)
     with registry.database.write() as connection:
         plugins.reserve_name(connection, name, reason)
         log(connection, registry, caller, "name-reserve", name, detail=reason)

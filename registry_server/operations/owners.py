@@ -10,6 +10,8 @@ from registry_server.registry import Registry
 from registry_server.store import owners, plugins
 from registry_server.store.database import Connection
 
+OWNERS_MAX = 100
+
 
 def list_owners(registry: Registry, name: str) -> Owners:
     return _owners(registry.database.read(), visible_plugin(registry, name))
@@ -26,7 +28,10 @@ def invite(registry: Registry, caller: Caller | None, name: str, request: OwnerR
         user = find_user(connection, request.user)
         if owners.is_owner(connection, plugin, user):
             raise InvalidRequest(f"`{name}` belongs to {user.name} already")
-        if user.name not in owners.invited_names(connection, plugin):
+        invited = owners.invited_names(connection, plugin)
+        if user.name not in invited:
+            if len(owners.owner_names(connection, plugin)) + len(invited) >= OWNERS_MAX:
+                raise InvalidRequest(f"`{name}` has {OWNERS_MAX} owners and invitations already")
             owners.invite(connection, plugin, user, by=caller.user, now=registry.clock())
             log(connection, registry, caller, "owner-invite", name, detail=user.name)
         return _owners(connection, plugin)

@@ -9,6 +9,7 @@ from registry_server.operations.accounts import Caller, require, require_admin, 
 from registry_server.operations.audit import log
 from registry_server.operations.browse import visible_plugin
 from registry_server.operations.users import find_user
+from registry_server.operations.words import check_line, check_paragraphs
 from registry_server.registry import Registry
 from registry_server.store import changes, owners, reviews
 from registry_server.store.accounts import User
@@ -25,8 +26,7 @@ def rate(registry: Registry, caller: Caller | None, name: str, request: RatingRe
     caller = require(caller, "rate", name)
     if not 1 <= request.rating <= 5:
         raise InvalidRequest(f"a rating is 1 to 5, not {request.rating}")
-    if len(request.review) > REVIEW_MAX:
-        raise InvalidRequest(f"a review has at most {REVIEW_MAX} characters, this one {len(request.review)}")
+    check_paragraphs("review", request.review, REVIEW_MAX)
     plugin = visible_plugin(registry, name)
     with registry.database.write() as connection:
         if owners.is_owner(connection, plugin, caller.user):
@@ -96,7 +96,7 @@ def vote_helpful(
 def report(registry: Registry, caller: Caller | None, name: str, author: str, *, reason: str) -> None:
     """Tells the admins; again replaces the reason."""
     caller = require(caller, "rate", name)
-    _check_reason(reason)
+    check_line("reason", reason, NOTE_MAX)
     registry.limits.spend("report", f"user {caller.user.id}")
 
     def add(connection: Connection, plugin: int, user: User) -> None:
@@ -110,8 +110,7 @@ def report(registry: Registry, caller: Caller | None, name: str, author: str, *,
 def answer(registry: Registry, caller: Caller | None, name: str, author: str, *, reply: str) -> None:
     """An owner's answer below a review; empty takes it back."""
     caller = require(caller, "publish", name)
-    if len(reply) > REVIEW_MAX:
-        raise InvalidRequest(f"an answer has at most {REVIEW_MAX} characters, this one {len(reply)}")
+    check_paragraphs("reply", reply, REVIEW_MAX)
 
     def set_reply(connection: Connection, plugin: int, user: User) -> None:
         require_owner(connection, caller, name)
@@ -124,7 +123,7 @@ def hide(registry: Registry, caller: Caller | None, name: str, author: str, *, r
     """Takes a review's text and stars out of sight, with the reason shown; empty shows it again."""
     caller = require_admin(caller, name)
     reason = reason.strip()
-    _check_reason(reason)
+    check_line("reason", reason, NOTE_MAX)
 
     def set_hidden(connection: Connection, plugin: int, user: User) -> None:
         reviews.set_hidden(connection, plugin, user, reason=reason)
@@ -157,8 +156,3 @@ def _on_review(
             raise RatingNotFound(f"{user.name} has not rated `{name}`")
         act(connection, plugin, user)
         log(connection, registry, caller, action, name, detail=user.name)
-
-
-def _check_reason(reason: str) -> None:
-    if len(reason) > NOTE_MAX:
-        raise InvalidRequest(f"a reason has at most {NOTE_MAX} characters, this one {len(reason)}")

@@ -32,6 +32,8 @@ from registry_server.store.accounts import Account
 from registry_server.store.database import Connection
 
 _HANDLE_MAX = 200
+OWNED_SHOWN = 200
+"""Plugins of one user that an answer has."""
 
 
 def login_methods(registry: Registry) -> LoginMethods:
@@ -107,21 +109,16 @@ def session_state(registry: Registry, caller: Caller | None) -> SessionState:
     """Who the token stands for, what belongs to them in whatever state, and what they were offered."""
     caller = require_caller(caller)
     connection = registry.database.read()
-    expires_at = next(
-        (
-            token.expires_at
-            for token in accounts.list_tokens(connection, caller.user)
-            if token.id == caller.token_id
-        ),
-        None,
-    )
     return SessionState(
         user=caller.user.name,
         is_admin=caller.is_admin,
         scopes=tuple(sorted(caller.scopes)),
         pattern=caller.pattern,
-        expires_at=expires_at,
-        plugins=tuple(_owned(connection, plugin) for plugin in owners.owned_plugins(connection, caller.user)),
+        expires_at=caller.expires_at,
+        plugins=tuple(
+            _owned(connection, plugin)
+            for plugin in owners.owned_plugins(connection, caller.user, OWNED_SHOWN)
+        ),
         invitations=tuple(owners.invitations_of(connection, caller.user)),
     )
 

@@ -13,7 +13,7 @@ from registry_server.contract.review_wire import (
 )
 from registry_server.operations.accounts import Caller
 from registry_server.operations.browse import visible_plugin
-from registry_server.operations.sessions import plugin_state
+from registry_server.operations.sessions import OWNED_SHOWN, plugin_state
 from registry_server.registry import Registry
 from registry_server.search.index import IndexDamaged
 from registry_server.store import accounts, changes, downloads, owners, plugins, reviews
@@ -89,7 +89,7 @@ def plugin_stats(registry: Registry, caller: Caller | None, name: str) -> Plugin
     return PluginStats(
         name=name,
         downloads=plugins.download_count(connection, plugin),
-        days=tuple(downloads.daily_counts(connection, _day(registry, PLUGIN_DAYS), plugins=(plugin,))),
+        days=tuple(downloads.daily_counts(connection, _day(registry, PLUGIN_DAYS), plugin=plugin)),
         versions=tuple(downloads.version_counts(connection, plugin)) if is_theirs else (),
     )
 
@@ -104,12 +104,12 @@ def author_stats(registry: Registry, caller: Caller | None, user_name: str) -> A
     if user is None:
         raise UserNotFound(f"there is no user `{user_name[:80]}`")
     sees_all = caller is not None and (caller.is_admin or caller.user == user)
-    owned = owners.owned_plugins(connection, user)
+    owned = owners.owned_plugins(connection, user, OWNED_SHOWN)
     shown = [plugin for plugin in owned if sees_all or not plugins.held_reason(connection, plugin)]
     return AuthorStats(
         user=user.name,
         plugins=tuple(_owned(connection, plugin, _day(registry, RECENT_DAYS)) for plugin in shown),
-        days=tuple(downloads.daily_counts(connection, _day(registry, REGISTRY_DAYS), plugins=shown)),
+        days=tuple(downloads.daily_counts(connection, _day(registry, REGISTRY_DAYS), owner=user.id)),
     )
 
 

@@ -1,5 +1,6 @@
 """Access tokens: make, list, revoke. Nobody gives away more than they have."""
 
+import contextlib
 import secrets
 from collections.abc import Iterable
 from datetime import timedelta
@@ -101,11 +102,11 @@ def _time_left(connection: Connection, registry: Registry, caller: Caller) -> ti
 
     Raises `Unauthorized` when it was revoked a moment ago: nothing that outlives it may come of it.
     """
-    tokens = accounts.list_tokens(connection, caller.user) if caller.token_id else []
-    shown = next((token for token in tokens if token.id == caller.token_id), None)
-    if shown is not None and shown.revoked_at is not None:
+    if caller.token_id is None or caller.expires_at is None:
+        return None
+    if accounts.is_revoked(connection, caller.token_id):
         raise Unauthorized("the token was revoked", hint="donkeytui login")
-    return shown.expires_at - registry.clock() if shown is not None else None
+    return caller.expires_at - registry.clock()
 
 
 def _within(left: timedelta | None, wanted: timedelta | None, registry: Registry) -> timedelta | None:
@@ -178,12 +179,7 @@ def list_tokens(registry: Registry) -> list[TokenInfo]:
 def list_own_tokens(registry: Registry, caller: Caller | None) -> list[TokenInfo]:
     """The caller's that still work."""
     caller = require(caller, "account")
-    now = registry.clock()
-    return [
-        token
-        for token in accounts.list_tokens(registry.database.read(), caller.user)
-        if token.revoked_at is None and token.expires_at > now
-    ]
+    return accounts.working_tokens(registry.database.read(), caller.user, registry.clock())
 
 
 def revoke_token(registry: Registry, token_id: int, caller: Caller = OPERATOR) -> None:
@@ -208,7 +204,8 @@ def revoke_leaked_token(registry: Registry, secret: str, address: str) -> None:
     row = accounts.find_token(registry.database.read(), secret)
     if row is not None and not row.is_revoked:
         finder = Caller(user=User(0, ANYBODY, False), scopes=frozenset(), address=address)
-        _revoke(registry, finder, row.id, owner=None, action="token-leaked")
+        with contextlib.suppress(TokenNotFound):  # somebody was quicker
+            _revoke(registry, finder, row.id, owner=None, action="token-leaked")
 
 
 def _revoke(

@@ -1,12 +1,15 @@
 """Users and tokens. Only the SHA-256 of a token is stored, and only a slow hash of a password."""
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from msgspec import Struct
 
 from registry_server.contract.account_wire import TokenInfo
 from registry_server.store.database import Connection, Row
+
+TOKENS_SHOWN = 500
 
 
 class User(Struct, frozen=True):
@@ -132,13 +135,31 @@ def find_token(connection: Connection, secret: str) -> TokenRow | None:
     )
 
 
-def list_tokens(connection: Connection, user: User | None = None) -> list[TokenInfo]:
-    """Of one user, or of all; oldest first."""
+def is_revoked(connection: Connection, token_id: int) -> bool:
+    row = connection.execute("SELECT revoked_at FROM tokens WHERE id = ?", (token_id,)).fetchone()
+    return row is None or row["revoked_at"] is not None
+
+
+def list_tokens(connection: Connection) -> list[TokenInfo]:
+    """Of all users, whether they still work or not; oldest first."""
     rows = connection.execute(
-        "SELECT tokens.*, users.name FROM tokens JOIN users ON users.id = user_id"
-        " WHERE user_id = coalesce(?, user_id) ORDER BY tokens.id",
-        (user.id if user else None,),
+        "SELECT tokens.*, users.name FROM tokens JOIN users ON users.id = user_id ORDER BY tokens.id"
     )
+    return _tokens(rows)
+
+
+def working_tokens(connection: Connection, user: User, now: datetime) -> list[TokenInfo]:
+    """Of one user, oldest first; of very many the newest."""
+    rows = connection.execute(
+        "SELECT * FROM (SELECT tokens.*, users.name FROM tokens JOIN users ON users.id = user_id"
+        " WHERE user_id = ? AND revoked_at IS NULL AND expires_at > ? ORDER BY tokens.id DESC LIMIT ?)"
+        " ORDER BY id",
+        (user.id, now.isoformat(), TOKENS_SHOWN),
+    )
+    return _tokens(rows)
+
+
+def _tokens(rows: Iterable[Row]) -> list[TokenInfo]:
     return [
         TokenInfo(
             id=row["id"],

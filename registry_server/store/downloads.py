@@ -1,6 +1,6 @@
 """Download counts per plugin, version and UTC day."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from msgspec import Struct
 
@@ -36,13 +36,18 @@ def plugins_outdated(connection: Connection) -> list[int]:
 
 
 def daily_counts(
-    connection: Connection, since: str, *, plugins: Collection[int] | None = None
+    connection: Connection, since: str, *, plugin: int | None = None, owner: int | None = None
 ) -> list[DailyDownloads]:
-    """Days from `since` on that had any, oldest first; of these plugins together, or of all."""
-    where, values = _chosen(plugins)
+    """Days from `since` on that had any, oldest first; of a plugin, of a user together, or of all."""
+    where, values = "", list[object]([since])
+    if plugin is not None:
+        where, values = " AND plugin_id = ?", [since, plugin]
+    elif owner is not None:
+        where = " AND plugin_id IN (SELECT plugin_id FROM owners WHERE user_id = ?)"
+        values = [since, owner]
     rows = connection.execute(
-        f"SELECT day, sum(count) AS count FROM downloads WHERE day >= ? {where} GROUP BY day ORDER BY day",  # noqa: S608
-        (since, *values),
+        f"SELECT day, sum(count) AS count FROM downloads WHERE day >= ?{where} GROUP BY day ORDER BY day",  # noqa: S608
+        values,
     )
     return [DailyDownloads(day=row["day"], downloads=row["count"]) for row in rows]
 
@@ -71,9 +76,3 @@ def count_since(connection: Connection, plugin: int, since: str) -> int:
         "SELECT coalesce(sum(count), 0) FROM downloads WHERE plugin_id = ? AND day >= ?", (plugin, since)
     ).fetchone()[0]
     return count
-
-
-def _chosen(plugins: Collection[int] | None) -> tuple[str, tuple[int, ...]]:
-    if plugins is None:
-        return "", ()
-    return f"AND plugin_id IN ({','.join('?' * len(plugins))})", tuple(plugins)

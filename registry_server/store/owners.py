@@ -6,6 +6,8 @@ from registry_server.contract.account_wire import Invitation
 from registry_server.store.accounts import User
 from registry_server.store.database import Connection
 
+INVITATIONS_SHOWN = 100
+
 
 def add_owner(connection: Connection, plugin_id: int, user: User) -> None:
     connection.execute(
@@ -34,12 +36,12 @@ def is_owner(connection: Connection, plugin_id: int, user: User) -> bool:
     return connection.execute(query, (plugin_id, user.id)).fetchone() is not None
 
 
-def owned_plugins(connection: Connection, user: User) -> list[int]:
-    """Ids of the user's plugins, by name."""
+def owned_plugins(connection: Connection, user: User, limit: int) -> list[int]:
+    """Ids of the user's plugins: those that wait for an admin, then the most downloaded."""
     rows = connection.execute(
         "SELECT plugins.id FROM owners JOIN plugins ON plugins.id = plugin_id"
-        " WHERE user_id = ? ORDER BY name",
-        (user.id,),
+        " WHERE user_id = ? ORDER BY held = '', downloads DESC, name LIMIT ?",
+        (user.id, limit),
     )
     return [row["id"] for row in rows]
 
@@ -71,8 +73,8 @@ def invitations_of(connection: Connection, user: User) -> list[Invitation]:
     rows = connection.execute(
         "SELECT plugins.name, users.name AS invited_by, invitations.created_at FROM invitations"
         " JOIN plugins ON plugins.id = plugin_id JOIN users ON users.id = invited_by"
-        " WHERE invitations.user_id = ? ORDER BY plugins.name",
-        (user.id,),
+        " WHERE invitations.user_id = ? ORDER BY invitations.created_at DESC, plugins.name LIMIT ?",
+        (user.id, INVITATIONS_SHOWN),
     )
     return [
         Invitation(

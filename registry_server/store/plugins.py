@@ -26,6 +26,8 @@ from registry_server.store.database import Connection, Row
 IMAGINED_RATINGS, IMAGINED_SUM = 4, 14.0
 """Four imagined ratings of 3.5 shrink a mean: one lone 5 does not beat fifty of 4.8."""
 
+MODERATED_SHOWN = 1000
+
 _files_decoder = msgspec.json.Decoder(tuple[EntryListing, ...])
 _dependencies_decoder = msgspec.json.Decoder(ReleaseDependencies)
 _engine_decoder = msgspec.json.Decoder(Engine)
@@ -250,11 +252,14 @@ def held_reason(connection: Connection, plugin: int) -> str:
     return reason
 
 
-def quarantine_reason(connection: Connection, plugin: int) -> str:
-    """Empty when the plugin as a whole is not in quarantine."""
-    row = connection.execute("SELECT quarantine FROM plugins WHERE id = ?", (plugin,)).fetchone()
-    reason: str = row["quarantine"]
-    return reason
+def quarantine_reason(connection: Connection, plugin: int, version: str = "") -> str:
+    """Of the plugin as a whole, or of one release by itself; empty when it is not in quarantine."""
+    if version:
+        query = "SELECT quarantine FROM releases WHERE plugin_id = ? AND version = ?"
+        row = connection.execute(query, (plugin, version)).fetchone()
+    else:
+        row = connection.execute("SELECT quarantine FROM plugins WHERE id = ?", (plugin,)).fetchone()
+    return row["quarantine"] if row else ""
 
 
 def download_count(connection: Connection, plugin: int) -> int:
@@ -284,7 +289,9 @@ def moderated(connection: Connection) -> list[tuple[int, str, str, str, str]]:
         "SELECT id, name, '' AS version, 'held' AS kind, held AS reason FROM plugins WHERE held != ''"
         " UNION ALL SELECT id, name, '', 'quarantined', quarantine FROM plugins WHERE quarantine != ''"
         " UNION ALL SELECT plugins.id, name, version, 'quarantined', releases.quarantine FROM releases"
-        " JOIN plugins ON plugins.id = plugin_id WHERE releases.quarantine != '' ORDER BY name, version"
+        " JOIN plugins ON plugins.id = plugin_id WHERE releases.quarantine != ''"
+        " ORDER BY kind, name, version LIMIT ?",
+        (MODERATED_SHOWN,),
     )
     return [tuple(row) for row in rows]
 

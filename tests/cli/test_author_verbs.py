@@ -100,6 +100,14 @@ def test_new_asks_again_with_the_reason(cli: Callable[..., Any], project: Path) 
     assert (manifest["description"], manifest["donkeylabs"]["plugins"]) == ("Pays.", {"users": "^2"})
 
 
+def test_new_asks_again_for_a_yes_or_a_no(cli: Callable[..., Any], project: Path) -> None:
+    made = cli("new pay", is_terminal=True, answer="\n\n\nmaybe\ny\n\n\nusers@^2\nn\n")
+
+    assert (made.status, made.err.count("  y or n\n")) == (0, 2)
+    assert (project / PLUGINS / "pay" / "schema.ts").is_file()
+    assert not (project / PLUGINS / "pay" / "tests").exists()
+
+
 def test_new_asks_only_what_no_option_said(cli: Callable[..., Any]) -> None:
     options = "--display-name P --description D --category c --with-config --no-schema --needs users"
     made = cli(f"new pay {options}", is_terminal=True, answer="\n")

@@ -136,7 +136,7 @@ def test_a_token_is_as_narrow_as_asked(server: Callable[..., Outcome], folder: P
     caller = caller_of(folder, created.out.strip())
     assert created.err == "token of ci for 7 days, shown only now:\n"
     assert caller is not None
-    assert (caller.scopes, caller.pattern) == ({"publish", "yank"}, "team-*")
+    assert (caller.scopes, caller.pattern) == (frozenset({"publish", "yank"}), "team-*")
 
 
 def test_the_list_tells_everything_but_the_tokens(server: Callable[..., Outcome], folder: Path) -> None:

@@ -238,6 +238,10 @@ def closed(cast: Cast, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tup
         yield stage
 
 
+ENDINGS = frozenset(("DELETE /api/session", "DELETE /api/tokens/{number}"))
+"""What ends a token works also where nothing else may change."""
+
+
 @pytest.fixture(scope="module")
 def resting(cast: Cast, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Registry, Api]]:
     with on_stage(cast, tmp_path_factory.mktemp("resting") / "registry", read_only=True) as stage:
@@ -250,6 +254,9 @@ def test_a_registry_that_takes_no_changes_answers_readers_and_tells_writers(
 ) -> None:
     serial = changes.current_serial(resting[0].database.read())
 
+    if row.key in ENDINGS:  # asked by who has none, so that the others keep theirs
+        assert ask(resting, cast, row, "nobody").status_code == 401
+        return
     answer = ask(resting, cast, row, "admin")
 
     is_refused = row.method != "GET" and row.key not in OPEN

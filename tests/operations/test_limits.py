@@ -113,17 +113,6 @@ def test_a_dear_call_takes_more_and_one_beyond_the_burst_all_there_is(ticks: Tic
     assert all_of_it.remaining == 0
 
 
-def test_checking_takes_nothing_and_refuses_like_spending(ticks: Ticks) -> None:
-    limits = limits_of(ticks, **{"failed-auth": Limit(per_seconds=6, burst=2)})
-
-    assert [limits.check("failed-auth", "ada") for _ in range(5)].count(None) == 0
-    assert limits.tracked() == 0
-    limits.spend("failed-auth", "ada")
-    limits.spend("failed-auth", "ada")
-    with pytest.raises(RateLimited):
-        limits.check("failed-auth", "ada")
-
-
 def test_a_refund_makes_the_next_call_possible_and_never_more_than_the_burst(ticks: Ticks) -> None:
     limits = limits_of(ticks, search=Limit(per_seconds=1, burst=2))
     limits.spend("search", "ada")
@@ -140,7 +129,6 @@ def test_a_refund_makes_the_next_call_possible_and_never_more_than_the_burst(tic
 
 def test_nothing_is_limited_for_the_embedded_registry() -> None:
     assert all(NO_LIMITS.spend(rule, "ada", 1000) is None for rule in RULES for _ in range(50))
-    assert NO_LIMITS.check("search", "ada") is None
     NO_LIMITS.refund("search", "ada")
     assert NO_LIMITS.tracked() == 0
 
@@ -233,7 +221,7 @@ def test_waiting_as_told_is_enough_and_what_remains_is_true(limit: Limit, pauses
         assert 0 < left.reset_seconds <= left.window_seconds
 
     ticks.now += -(-limit.interval // limit.count)
-    left = limits.check("search", "ada")
+    left = limits.spend("search", "ada")
     assert left is not None
     assert [passes(limits, "search") for _ in range(left.remaining + 1)] == [True] * left.remaining + [False]
 
