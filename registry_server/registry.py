@@ -143,7 +143,8 @@ def open_registry(
     file = data / "registry.sqlite"
     try:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (data / "packages").mkdir(exist_ok=True)
+        for name in ("packages", "shards"):
+            (data / name).mkdir(exist_ok=True)
         if not file.exists():
             # Digests of passwords are in it. SQLite gives its journal the rights of the database.
             file.touch(mode=0o600)

@@ -66,6 +66,9 @@ async def prepare_release(
     if level is None:
         with contextlib.suppress(ProblemError):
             await sync(session, report)
+        unchanged = await session.in_thread(prepare_package, source)
+        if unchanged.integrity == published_integrity(session, source.name, source.version):
+            return unchanged
     version = await bumped_version(session, source, level)
     package = await session.in_thread(prepare_package, with_version(source, version))
     return structs.replace(package, raised_from=source.version if version != source.version else "")

@@ -10,15 +10,17 @@ from registry_server.contract.review_wire import RatingPage, RatingRequest, Revi
 from registry_server.contract.routes import NOTE_MAX, REVIEW_MAX
 
 
-async def rate(session: Session, name: str, stars: int, review: str = "", report: Report = silent) -> None:
-    """Sets your one rating of the plugin, replacing an earlier one with its review.
+async def rate(
+    session: Session, name: str, stars: int, review: str | None = None, report: Report = silent
+) -> None:
+    """Sets your one rating of the plugin, replacing an earlier one; without `review` its words stay.
 
     Raises `InvalidRequest` for stars that are not 1 to 5, too long a review, or your own plugin.
     """
     check_name(name)
     if not 1 <= stars <= 5:
         raise InvalidRequest(f"a rating is 1 to 5, not {stars}", hint=f"donkeytui rate {name} 5")
-    _check_length("a review", review, REVIEW_MAX)
+    _check_length("a review", review or "", REVIEW_MAX)
     request = RatingRequest(rating=stars, review=review)
     await (await account_client(session)).rate(name, request)
     await follow(session, "rated", report)

@@ -32,6 +32,7 @@ COMMANDS = {
     "verify-plugin": ("moderation", "Mark a plugin as verified."),
     "feature": ("moderation", "Show a plugin on the first page."),
     "quarantine": ("moderation", "Take plugins out of circulation, let held names pass."),
+    "review": ("moderation", "See reported reviews, hide reviews."),
     "name": ("moderation", "Reserve names for admins."),
     "audit": ("moderation", "Show who did what."),
     "stats": ("keeping", "Show counts and downloads."),

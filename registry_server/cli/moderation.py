@@ -86,6 +86,59 @@ def lift_quarantine_command(call: Call, plugin: str, data: str | None) -> None:
     call.say(f"{plugin} can be had")
 
 
+@click.group(name="review", context_settings=CONTEXT)
+def review_command() -> None:
+    """Look at reviews that users reported, and hide those that do not belong."""
+
+
+@review_command.command(name="list")
+@data_option
+@json_option
+@click.pass_obj
+def list_reports_command(call: Call, data: str | None, is_json: bool) -> None:
+    """What was reported, oldest first: plugin, author, who reported it, why, and the review."""
+    from registry_server.operations.accounts import OPERATOR
+    from registry_server.operations.reviews import list_reports
+
+    reports = with_registry(call, data, lambda registry: list_reports(registry, OPERATOR))
+    if is_json:
+        call.json(reports)
+    else:
+        call.lines((each.plugin, each.author, each.reporter, each.reason, each.review) for each in reports)
+
+
+@review_command.command(name="hide")
+@click.argument("plugin")
+@click.argument("author")
+@click.argument("reason")
+@data_option
+@click.pass_obj
+def hide_review_command(call: Call, plugin: str, author: str, reason: str, data: str | None) -> None:
+    """Hide what AUTHOR wrote of PLUGIN; everybody sees the REASON, and the stars count no more."""
+    if not reason.strip():
+        raise click.UsageError("say why, in REASON")
+    _set_hidden(call, data, plugin, author, reason=reason)
+    call.say(f"the review of {plugin} by {author} is hidden")
+
+
+@review_command.command(name="show")
+@click.argument("plugin")
+@click.argument("author")
+@data_option
+@click.pass_obj
+def show_review_command(call: Call, plugin: str, author: str, data: str | None) -> None:
+    """Show it again, or leave it as it is; reports of it are done with."""
+    _set_hidden(call, data, plugin, author, reason="")
+    call.say(f"the review of {plugin} by {author} is shown")
+
+
+def _set_hidden(call: Call, data: str | None, plugin: str, author: str, *, reason: str) -> None:
+    from registry_server.operations.accounts import OPERATOR
+    from registry_server.operations.reviews import hide
+
+    with_registry(call, data, lambda registry: hide(registry, OPERATOR, plugin, author, reason=reason))
+
+
 @click.group(name="name", context_settings=CONTEXT)
 def name_command() -> None:
     """Reserve names that only an admin gives away, beside those the program reserves itself."""

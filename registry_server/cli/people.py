@@ -5,6 +5,7 @@ from datetime import timedelta
 import click
 
 from registry_server.cli.group import CONTEXT, Call, data_option, json_option, opened, with_registry
+from registry_server.contract.routes import PASSWORD_MIN
 from registry_server.contract.wire import COUNT_MAX
 
 DEFAULT_SCOPES = ("publish-new", "publish", "yank", "rate")
@@ -27,12 +28,13 @@ def create_user_command(
     call: Call, name: str, data: str | None, is_admin: bool, password_stdin: bool, no_password: bool
 ) -> None:
     """Make the user NAME. On a terminal the password is asked for."""
-    from registry_server.operations.users import create_user
+    from registry_server.operations.users import check_free, create_user
 
     if password_stdin and no_password:
         raise click.UsageError("--no-password and --password-stdin exclude each other")
     with opened(call, data) as registry:
-        password = "" if no_password else _password(call, from_stdin=password_stdin, is_needed=False)
+        check_free(registry, name)
+        password = "" if no_password else _password(call, name, from_stdin=password_stdin, is_needed=False)
         create_user(registry, name, password=password, is_admin=is_admin)
     how = "" if password else f"; a token for them: registry-server token create {name}"
     call.say(f"made {'the admin' if is_admin else 'the user'} {name}{how}")
@@ -67,7 +69,7 @@ def password_command(call: Call, name: str, data: str | None, password_stdin: bo
     from registry_server.operations.users import reset_password
 
     with opened(call, data) as registry:
-        reset_password(registry, name, _password(call, from_stdin=password_stdin, is_needed=True))
+        reset_password(registry, name, _password(call, name, from_stdin=password_stdin, is_needed=True))
     call.say(f"{name} has a new password")
 
 
@@ -199,7 +201,7 @@ def revoke_token_command(call: Call, number: int, data: str | None) -> None:
     call.say(f"token {number} is revoked")
 
 
-def _password(call: Call, *, from_stdin: bool, is_needed: bool) -> str:
+def _password(call: Call, name: str, *, from_stdin: bool, is_needed: bool) -> str:
     """From standard input, or asked for on a terminal; empty when there is neither and it may be."""
     if from_stdin:
         given = call.stdin.readline(PASSWORD_LINE_MAX).rstrip("\r\n")
@@ -207,7 +209,12 @@ def _password(call: Call, *, from_stdin: bool, is_needed: bool) -> str:
             raise click.UsageError("there is no password on standard input")
         return given
     if call.is_terminal:
-        password: str = click.prompt("password", hide_input=True, confirmation_prompt=True, err=True)
+        password: str = click.prompt(
+            f"password of {name} (at least {PASSWORD_MIN} characters)",
+            hide_input=True,
+            confirmation_prompt=True,
+            err=True,
+        )
         return password
     if is_needed:
         raise click.UsageError("there is no terminal to ask on; use --password-stdin")

@@ -49,7 +49,10 @@ def run(
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except click.ClickException as error:
-        error.show(call.stderr)
+        message = error.format_message().rstrip(".")
+        context = getattr(error, "ctx", None)
+        call.say(f"error: {message[:1].lower()}{message[1:]}")
+        call.say(f"hint: {context.command_path if context else 'registry-server'} --help")
         return EXIT_USAGE
     except Exception as error:
         call.say(traceback.format_exc().rstrip())

@@ -1,6 +1,7 @@
 """init, serve, config."""
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -81,7 +82,11 @@ def serve_command(
 
     def on_ready() -> None:
         mode = ", which takes no changes," if settings.read_only else ""
-        call.say(f"serving {settings.data}{mode} at http://{settings.host}:{settings.port}")
+        text = f"serving {settings.data}{mode} at http://{settings.host}:{settings.port}"
+        if settings.log.format == "json":
+            logging.getLogger("registry_server").warning(text)
+        else:
+            call.say(text)
         call.stderr.flush()
 
     _warn_of_ignored(call, configuration)

@@ -17,7 +17,8 @@ ReviewSort = Literal["recent", "helpful", "highest", "lowest"]
 
 class RatingRequest(Wire, frozen=True, kw_only=True):
     rating: Stars
-    review: ReviewText = ""
+    review: ReviewText | None = None
+    """Left out: what was said before stays; empty takes the words back."""
 
 
 class RatingsQuery(Wire, frozen=True, kw_only=True):

@@ -187,7 +187,15 @@ def _check_history(connection: Connection, examined: Examination) -> list[Findin
 
 
 def _check_neighbours(connection: Connection, manifest: Manifest) -> Iterator[Finding]:
-    """What the plugin expects of this registry and would not find: warnings, for it may come later."""
+    """What the plugin meets in this registry: warnings, for it may change."""
+    known = plugins.plugin_id(connection, manifest.name)
+    if known is not None and (reason := plugins.quarantine_reason(connection, known)):
+        yield Finding(
+            severity="warning",
+            code="plugin-quarantined",
+            text=f"the plugin is in quarantine, and its releases can be had by nobody: {reason}",
+            hint="ask an admin of the registry",
+        )
     for name, wanted in sorted(manifest.plugins.items()):
         plugin = plugins.plugin_id(connection, name)
         versions = plugins.release_versions(connection, plugin) if plugin is not None else []

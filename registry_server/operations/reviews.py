@@ -26,16 +26,15 @@ def rate(registry: Registry, caller: Caller | None, name: str, request: RatingRe
     caller = require(caller, "rate", name)
     if not 1 <= request.rating <= 5:
         raise InvalidRequest(f"a rating is 1 to 5, not {request.rating}")
-    check_paragraphs("review", request.review, REVIEW_MAX)
+    review = request.review.strip() if request.review is not None else None
+    check_paragraphs("review", review or "", REVIEW_MAX)
     plugin = visible_plugin(registry, name)
     with registry.database.write() as connection:
         if owners.is_owner(connection, plugin, caller.user):
             raise InvalidRequest(f"`{name}` is yours", detail="a plugin is rated by others")
         registry.limits.spend("rating", f"user {caller.user.id}")
         now = registry.clock()
-        reviews.put_rating(
-            connection, plugin, caller.user, rating=request.rating, review=request.review.strip(), now=now
-        )
+        reviews.put_rating(connection, plugin, caller.user, rating=request.rating, review=review, now=now)
         changes.record(connection, plugin, now)
         log(connection, registry, caller, "rate", name, detail=str(request.rating))
 

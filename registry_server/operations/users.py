@@ -15,6 +15,13 @@ from registry_server.store.accounts import Account, User
 from registry_server.store.database import Connection
 
 
+def check_free(registry: Registry, name: str) -> None:
+    """Raises `InvalidName`, or `UserExists`: before anybody thinks of a password."""
+    check_user_name(name)
+    if accounts.find_user(registry.database.read(), name) is not None:
+        raise _exists(name)
+
+
 def create_user(registry: Registry, name: str, *, password: str = "", is_admin: bool = False) -> User:
     """Without a password the user gets in by tokens of the operator's, or by GitHub once linked.
 
@@ -24,9 +31,7 @@ def create_user(registry: Registry, name: str, *, password: str = "", is_admin: 
     hashed = passwords.hash_password(check_password(password)) if password else ""
     with registry.database.write() as connection:
         if accounts.find_user(connection, name) is not None:
-            raise UserExists(
-                f"there is a user `{name}` already", hint=f"registry-server user password {name}"
-            )
+            raise _exists(name)
         user = accounts.ensure_user(connection, name, is_admin=is_admin, now=registry.clock())
         if hashed:
             accounts.set_password(connection, user, hashed)
@@ -92,6 +97,10 @@ def find_user(connection: Connection, name: str) -> User:
     if user is None:
         raise UserNotFound(f"there is no user `{name[:80]}`")
     return user
+
+
+def _exists(name: str) -> UserExists:
+    return UserExists(f"there is a user `{name}` already", hint=f"registry-server user password {name}")
 
 
 def check_password(password: str) -> str:

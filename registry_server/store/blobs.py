@@ -110,7 +110,8 @@ def _read_all(handle: int) -> bytes:
 
 def _write_durably(target: Path, data: bytes) -> None:
     if not target.parent.is_dir():
-        target.parent.mkdir(parents=True, exist_ok=True)
+        # Without its root, a disk that is not mounted would quietly become a new folder.
+        target.parent.mkdir(exist_ok=True)
         sync(target.parent.parent)
     with new_file(target) as file:
         file.write(data)

@@ -221,8 +221,10 @@ def release_versions(connection: Connection, plugin: int) -> list[str]:
 
 
 def set_yanked(connection: Connection, plugin: int, version: str, *, yanked: bool, reason: str) -> None:
+    """Yanked again without a reason, the one given before stays."""
     connection.execute(
-        "UPDATE releases SET yanked = ?, yank_reason = ? WHERE plugin_id = ? AND version = ?",
+        "UPDATE releases SET yanked = ?1, yank_reason = iif(?1 AND ?2 = '', yank_reason, ?2)"
+        " WHERE plugin_id = ?3 AND version = ?4",
         (int(yanked), reason, plugin, version),
     )
 

@@ -26,17 +26,17 @@ class Totals(Struct, frozen=True):
 
 
 def put_rating(
-    connection: Connection, plugin: int, user: User, *, rating: int, review: str, now: datetime
+    connection: Connection, plugin: int, user: User, *, rating: int, review: str | None, now: datetime
 ) -> None:
-    """Replaces an earlier one; what was answered to other words goes."""
+    """Replaces an earlier one, with None but for its words; what was answered to other words goes."""
     connection.execute(
         "INSERT INTO ratings (plugin_id, user_id, rating, review, created_at, updated_at)"
-        " VALUES (?,?,?,?,?,?) ON CONFLICT (plugin_id, user_id) DO UPDATE"
+        " VALUES (?1,?2,?3,coalesce(?4, ''),?5,?5) ON CONFLICT (plugin_id, user_id) DO UPDATE"
         " SET rating = excluded.rating, updated_at = excluded.updated_at,"
-        " reply = iif(review = excluded.review, reply, ''),"
-        " replied_by = iif(review = excluded.review, replied_by, ''),"
-        " review = excluded.review",
-        (plugin, user.id, rating, review, now.isoformat(), now.isoformat()),
+        " reply = iif(review = coalesce(?4, review), reply, ''),"
+        " replied_by = iif(review = coalesce(?4, review), replied_by, ''),"
+        " review = coalesce(?4, review)",
+        (plugin, user.id, rating, review, now.isoformat()),
     )
     _sum_up(connection, plugin)
 

@@ -56,7 +56,7 @@ def shown(desks: Desks, options: str = "", **at: Any) -> list[str]:
 
 def test_a_rating_is_given_changed_and_taken_back(desks: Desks) -> None:
     given_ = desks("grace", f"rate auth 2 --review '{LONG}'")
-    changed = desks("grace", "rate auth 4")
+    changed = desks("grace", "rate auth 4 --review ''")
     both = desks("grace", "info auth --reviews --json").json["data"]["reviews"]
     removed = desks("grace", "rate auth --remove")
 
@@ -65,6 +65,15 @@ def test_a_rating_is_given_changed_and_taken_back(desks: Desks) -> None:
     assert (both["count"], both["average"], both["ratings"][0]["review"]) == (1, 4.0, "")
     assert removed.out == "✓ took your rating of auth back\n"
     assert desks("grace", "rate auth --remove").status == 1
+
+
+def test_stars_given_again_without_words_leave_the_words(desks: Desks) -> None:
+    desks("grace", "rate auth 5 --review 'Works.'")
+
+    desks("grace", "rate auth 3")
+
+    [kept] = desks("grace", "info auth --reviews --json").json["data"]["reviews"]["ratings"]
+    assert (kept["rating"], kept["review"]) == (3, "Works.")
 
 
 def test_the_catalogue_here_has_the_new_average_at_once(desks: Desks) -> None:
@@ -238,7 +247,9 @@ def test_a_plugin_without_ratings_says_how_to_give_one(desks: Desks) -> None:
 
 
 def test_a_hostile_review_cannot_address_the_terminal(desks: Desks) -> None:
-    rate_as(desks, "grace", 1, "\x1b]52;c;ZXZpbA==\x07\u202eabc\x9b31m")
+    rate_as(desks, "grace", 1, "Bad.")
+    with desks.registry.database.write() as connection:  # as a registry that is not ours might have it
+        connection.execute("UPDATE ratings SET review = ?", ("\x1b]52;c;ZXZpbA==\x07\u202eabc\x9b31m",))
 
     for options in ({"is_terminal": True}, {}):
         out = desks("ada", "info auth --reviews", NO_COLOR="1", **options).out

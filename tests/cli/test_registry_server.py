@@ -302,7 +302,8 @@ def test_wrong_usage_is_status_2_on_stderr(server: Callable[..., Outcome], argum
     refused = server(*arguments)
 
     assert (refused.status, refused.out) == (2, "")
-    assert "Error: " in refused.err
+    assert refused.err.startswith("error: ")
+    assert "\nhint: registry-server" in refused.err
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ WANTED = FileDigest(integrity_of(DATA), len(DATA))
 
 @pytest.fixture
 def blobs(tmp_path: Path) -> Blobs:
+    (tmp_path / "blobs").mkdir()
     return Blobs(tmp_path / "blobs")
 
 
@@ -131,3 +132,12 @@ def test_a_folder_is_served_while_somebody_holds_it(tmp_path: Path) -> None:
     with FileLock(tmp_path / folder.SERVING):
         assert folder.is_served(tmp_path)
     assert not folder.is_served(tmp_path)
+
+
+def test_a_root_that_is_gone_is_not_made_anew(blobs: Blobs) -> None:
+    blobs.root.rmdir()
+
+    with pytest.raises(RegistryBusy):
+        blobs.put(DATA)
+
+    assert not blobs.root.exists()

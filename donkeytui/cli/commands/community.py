@@ -32,25 +32,27 @@ VERSIONS_SHOWN = 10
 @verb(name="rate", epilog="Example: donkeytui rate auth 5 --review 'does what it says'")
 @click.argument("name")
 @click.argument("stars", type=click.IntRange(1, 5), required=False)
-@click.option("--review", default="", metavar="TEXT|-", help="What you think of it; - reads it from stdin.")
+@click.option("--review", metavar="TEXT|-", help="What you think of it; - reads it from stdin.")
 @click.option("--remove", "is_removed", is_flag=True, help="Take your rating and review back.")
-def rate_command(invocation: Invocation, name: str, stars: int | None, review: str, is_removed: bool) -> None:
-    """Give NAME 1 to 5 STARS, and say why. Again, it replaces what you gave."""
+def rate_command(
+    invocation: Invocation, name: str, stars: int | None, review: str | None, is_removed: bool
+) -> None:
+    """Give NAME 1 to 5 STARS, and say why. Again, it replaces them; without --review the words stay."""
     from donkeytui.operations.rating import rate, take_rating_back
 
     output = invocation.output
     if is_removed:
-        if stars is not None or review:
+        if stars is not None or review is not None:
             raise click.UsageError("--remove goes with neither STARS nor --review")
         invocation.run(lambda session: take_rating_back(session, name, output.report))
         _done(invocation, f"took your rating of {name} back")
         return
     if stars is None:
         raise click.UsageError("say how many STARS, 1 to 5")
-    text = _text(invocation, review)
+    text = _text(invocation, review) if review is not None else None
     invocation.run(lambda session: rate(session, name, stars, text, output.report))
     shown = stars_text(stars, is_ascii=not can_draw(output))
-    _done(invocation, f"rated {name} {shown}{' with a review' if text.strip() else ''}")
+    _done(invocation, f"rated {name} {shown}{' with a review' if (text or '').strip() else ''}")
 
 
 @click.group(name="review", context_settings=CONTEXT)
