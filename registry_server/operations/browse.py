@@ -34,9 +34,10 @@ from registry_server.search.index import RESULT_MAX, IndexDamaged, SearchResult
 from registry_server.search.query import Filter as SearchFilter
 from registry_server.search.query import SearchQuery, parse_query
 from registry_server.search.words import fold
-from registry_server.store import changes, plugins
+from registry_server.store import changes, listing, moderation, plugins
 from registry_server.store.downloads import DownloadKey
-from registry_server.store.plugins import Filter, StoredRelease
+from registry_server.store.listing import Filter
+from registry_server.store.plugins import StoredRelease
 
 BRIEF_PLUGINS = 5_000
 FACETS = frozenset(("category", "tag"))
@@ -81,7 +82,7 @@ def list_plugins(registry: Registry, query: ListQuery) -> PluginPage:
         matching = None
         sort: Sort = query.sort or "downloads"
         offset = (query.page - 1) * query.limit
-        found, total = plugins.list_summaries(
+        found, total = listing.list_summaries(
             registry.database.read(), _filter(query), sort=sort, offset=offset, limit=query.limit
         )
     pages = math.ceil(total / query.limit)
@@ -127,7 +128,7 @@ def visible_plugin(registry: Registry, name: str) -> int:
     plugin = plugins.plugin_id(connection, name)
     if plugin is None:
         raise unknown_plugin(registry, name)
-    _check_not_held(name, plugins.held_reason(connection, plugin))
+    _check_not_held(name, moderation.held_reason(connection, plugin))
     return plugin
 
 
@@ -201,7 +202,7 @@ def read_entry(registry: Registry, caller: Caller | None, name: str, version: st
 
 
 def categories(registry: Registry) -> list[CategoryCount]:
-    counts = plugins.label_counts(registry.database.read(), "category")
+    counts = listing.label_counts(registry.database.read(), "category")
     return [CategoryCount(name=name, plugins=count) for name, count in counts.items()]
 
 
@@ -230,7 +231,7 @@ def _search(
     parsed = _with_filters(parse_query(query.q), query)
     offset = (query.page - 1) * query.limit
     result = _run(registry, parsed, limit=query.limit, offset=offset)
-    rows = plugins.summaries_by_name(registry.database.read(), list(result.names))
+    rows = listing.summaries_by_name(registry.database.read(), list(result.names))
     found = [_highlighted(rows[name], parsed) for name in result.names if name in rows]
     matching = _run(registry, parsed, limit=RESULT_MAX, offset=0).names if with_all else None
     return found, result.total, matching
@@ -295,5 +296,5 @@ def _facets(
         return None
     connection = registry.database.read()
     if matching is not None:
-        return {kind: plugins.label_counts_of(connection, kind, matching) for kind in wanted}
-    return {kind: plugins.label_counts(connection, kind, _filter(query)) for kind in wanted}
+        return {kind: listing.label_counts_of(connection, kind, matching) for kind in wanted}
+    return {kind: listing.label_counts(connection, kind, _filter(query)) for kind in wanted}

@@ -8,7 +8,7 @@ from registry_server.operations.accounts import Caller, require_admin
 from registry_server.operations.audit import log
 from registry_server.operations.words import check_line
 from registry_server.registry import Registry
-from registry_server.store import changes, owners, plugins
+from registry_server.store import changes, moderation, owners, plugins
 from registry_server.store.database import Connection
 
 
@@ -17,7 +17,7 @@ def set_flags(registry: Registry, caller: Caller | None, name: str, flags: Flags
     caller = require_admin(caller, name)
     with registry.database.write() as connection:
         plugin = _plugin(connection, name)
-        plugins.set_flag(connection, plugin, verified=flags.verified, featured=flags.featured)
+        moderation.set_flag(connection, plugin, verified=flags.verified, featured=flags.featured)
         changes.record(connection, plugin, registry.clock())
         marks = (("verified", flags.verified), ("featured", flags.featured))
         said = ", ".join(f"{mark}: {'yes' if value else 'no'}" for mark, value in marks if value is not None)
@@ -44,13 +44,13 @@ def lift(registry: Registry, caller: Caller | None, name: str, version: str = ""
     caller = require_admin(caller, name)
     connection = registry.database.read()
     plugin = _plugin(connection, name)
-    if not version and plugins.held_reason(connection, plugin):
+    if not version and moderation.held_reason(connection, plugin):
         with registry.database.write() as connection:
-            plugins.end_hold(connection, plugin)
+            moderation.end_hold(connection, plugin)
             changes.record(connection, plugin, registry.clock())
             log(connection, registry, caller, "name-pass", name)
         return
-    if not plugins.quarantine_reason(connection, plugin, version):
+    if not moderation.quarantine_reason(connection, plugin, version):
         what = f"`{name}` {version}" if version else f"`{name}`"
         raise InvalidRequest(
             f"{what} is neither held nor in quarantine", hint="registry-server quarantine list"
@@ -70,7 +70,7 @@ def list_moderated(registry: Registry, caller: Caller | None) -> list[Quarantine
             reason=reason,
             owners=tuple(owners.owner_names(connection, plugin)),
         )
-        for plugin, name, version, kind, reason in plugins.moderated(connection)
+        for plugin, name, version, kind, reason in moderation.moderated(connection)
     ]
 
 
@@ -80,14 +80,14 @@ def reserve_name(registry: Registry, caller: Caller | None, name: str, reason: s
     check_name(name)
     check_line("reason", reason, NOTE_MAX)
     with registry.database.write() as connection:
-        plugins.reserve_name(connection, name, reason)
+        moderation.reserve_name(connection, name, reason)
         log(connection, registry, caller, "name-reserve", name, detail=reason)
 
 
 def free_name(registry: Registry, caller: Caller | None, name: str) -> None:
     caller = require_admin(caller)
     with registry.database.write() as connection:
-        if not plugins.free_name(connection, name):
+        if not moderation.free_name(connection, name):
             raise InvalidRequest(
                 f"`{name[:80]}` is not reserved by an admin", hint="registry-server name list"
             )
@@ -96,7 +96,7 @@ def free_name(registry: Registry, caller: Caller | None, name: str) -> None:
 
 def list_reserved(registry: Registry) -> list[tuple[str, str]]:
     """Name and reason of what admins reserved; the program's own list is not among them."""
-    return plugins.reserved_names(registry.database.read())
+    return moderation.reserved_names(registry.database.read())
 
 
 def _set(registry: Registry, caller: Caller, name: str, *, version: str, reason: str) -> None:
@@ -104,7 +104,7 @@ def _set(registry: Registry, caller: Caller, name: str, *, version: str, reason:
         plugin = _plugin(connection, name)
         if version and version not in plugins.release_versions(connection, plugin):
             raise VersionNotFound(f"`{name}` has no release {version[:100]}")
-        plugins.set_quarantine(connection, plugin, version=version, reason=reason)
+        moderation.set_quarantine(connection, plugin, version=version, reason=reason)
         changes.record(connection, plugin, registry.clock())
         subject = f"{name} {version}".strip()
         log(

@@ -3,7 +3,7 @@
 from registry_server.contract.names import are_confusable, lookalike_key
 from registry_server.contract.problems import NameReserved, NameTaken
 from registry_server.operations.accounts import Caller
-from registry_server.store import owners, plugins
+from registry_server.store import moderation, owners, plugins
 from registry_server.store.database import Connection
 
 POPULAR_DOWNLOADS = 100
@@ -51,7 +51,7 @@ def check_new_name(connection: Connection, caller: Caller, name: str) -> str:
         )
     if caller.is_admin:
         return ""
-    reason = plugins.reserved_reason(connection, name)
+    reason = moderation.reserved_reason(connection, name)
     if reason is None:
         reason = _RESERVED.get(lookalike_key(name))
     if reason is not None:
@@ -64,7 +64,7 @@ def check_new_name(connection: Connection, caller: Caller, name: str) -> str:
 
 
 def _confusion(connection: Connection, caller: Caller, name: str) -> str:
-    for known in plugins.popular_names(connection, POPULAR_DOWNLOADS):
+    for known in moderation.popular_names(connection, POPULAR_DOWNLOADS):
         if are_confusable(name, known):
             plugin = plugins.plugin_id(connection, known)
             if plugin is not None and owners.is_owner(connection, plugin, caller.user):

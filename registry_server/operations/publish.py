@@ -22,7 +22,7 @@ from registry_server.operations.accounts import Caller, require, require_owner
 from registry_server.operations.audit import log
 from registry_server.operations.naming import check_new_name
 from registry_server.registry import Registry
-from registry_server.store import changes, owners, plugins
+from registry_server.store import changes, moderation, owners, plugins
 from registry_server.store.database import Connection
 from registry_server.store.plugins import NewRelease, PluginFields
 
@@ -98,7 +98,7 @@ def publish(
         )
         plugin, created = _insert(connection, publishing, held)
         document = plugins.make_document(connection, plugin)
-        held = plugins.held_reason(connection, plugin)
+        held = moderation.held_reason(connection, plugin)
     return PublishReceipt(
         success=True,
         plugin=plugins.summary_of(document),
@@ -189,7 +189,7 @@ def _check_history(connection: Connection, examined: Examination) -> list[Findin
 def _check_neighbours(connection: Connection, manifest: Manifest) -> Iterator[Finding]:
     """What the plugin meets in this registry: warnings, for it may change."""
     known = plugins.plugin_id(connection, manifest.name)
-    if known is not None and (reason := plugins.quarantine_reason(connection, known)):
+    if known is not None and (reason := moderation.quarantine_reason(connection, known)):
         yield Finding(
             severity="warning",
             code="plugin-quarantined",

@@ -27,7 +27,7 @@ from registry_server.operations.audit import log
 from registry_server.operations.tokens import is_user_name, issue, lifetime_of, revoke_own_token
 from registry_server.operations.users import check_password
 from registry_server.registry import Registry
-from registry_server.store import accounts, owners, plugins
+from registry_server.store import accounts, listing, moderation, owners
 from registry_server.store.accounts import Account
 from registry_server.store.database import Connection
 
@@ -164,7 +164,7 @@ def _github_account(registry: Registry, github_id: int, login: str, *, address: 
 
 def _owned(connection: Connection, plugin: int) -> OwnedPlugin:
     state, reason = plugin_state(connection, plugin)
-    summary = plugins.stored_summary(connection, plugin)
+    summary = listing.stored_summary(connection, plugin)
     return OwnedPlugin(
         name=summary.name,
         latest_version=summary.latest_version,
@@ -175,8 +175,8 @@ def _owned(connection: Connection, plugin: int) -> OwnedPlugin:
 
 def plugin_state(connection: Connection, plugin: int) -> tuple[Literal["", "held", "quarantined"], str]:
     """The state that somebody else put a plugin into, and why."""
-    if held := plugins.held_reason(connection, plugin):
+    if held := moderation.held_reason(connection, plugin):
         return "held", held
-    if reason := plugins.quarantine_reason(connection, plugin):
+    if reason := moderation.quarantine_reason(connection, plugin):
         return "quarantined", reason
     return "", ""

@@ -16,7 +16,7 @@ from registry_server.operations.browse import visible_plugin
 from registry_server.operations.sessions import OWNED_SHOWN, plugin_state
 from registry_server.registry import Registry
 from registry_server.search.index import IndexDamaged
-from registry_server.store import accounts, changes, downloads, owners, plugins, reviews
+from registry_server.store import accounts, changes, downloads, listing, moderation, owners, plugins, reviews
 from registry_server.store.database import Connection
 
 REGISTRY_DAYS, PLUGIN_DAYS, RECENT_DAYS, WEEK_DAYS = 90, 365, 30, 7
@@ -51,7 +51,7 @@ def flush_downloads(registry: Registry) -> int:
 
 def registry_stats(registry: Registry) -> RegistryStats:
     connection = registry.database.read()
-    plugin_count, releases, downloaded, rated = plugins.counts(connection)
+    plugin_count, releases, downloaded, rated = listing.counts(connection)
     return RegistryStats(
         plugins=plugin_count,
         releases=releases,
@@ -67,7 +67,7 @@ def registry_stats(registry: Registry) -> RegistryStats:
 def read_figures(registry: Registry) -> Figures:
     """What a monitor wants to know of the registry at this moment."""
     connection = registry.database.read()
-    plugin_count, releases, _, _ = plugins.counts(connection)
+    plugin_count, releases, _, _ = listing.counts(connection)
     try:
         manifest = registry.index.manifest()
     except IndexDamaged:
@@ -105,7 +105,7 @@ def author_stats(registry: Registry, caller: Caller | None, user_name: str) -> A
         raise UserNotFound(f"there is no user `{user_name[:80]}`")
     sees_all = caller is not None and (caller.is_admin or caller.user == user)
     owned = owners.owned_plugins(connection, user, OWNED_SHOWN)
-    shown = [plugin for plugin in owned if sees_all or not plugins.held_reason(connection, plugin)]
+    shown = [plugin for plugin in owned if sees_all or not moderation.held_reason(connection, plugin)]
     return AuthorStats(
         user=user.name,
         plugins=tuple(_owned(connection, plugin, _day(registry, RECENT_DAYS)) for plugin in shown),
@@ -114,7 +114,7 @@ def author_stats(registry: Registry, caller: Caller | None, user_name: str) -> A
 
 
 def _owned(connection: Connection, plugin: int, since: str) -> OwnedPluginStats:
-    summary = plugins.stored_summary(connection, plugin)
+    summary = listing.stored_summary(connection, plugin)
     state, reason = plugin_state(connection, plugin)
     return OwnedPluginStats(
         name=summary.name,

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from registry_server.contract.problems import RegistryDamaged
 from registry_server.contract.wire import Change, ChangePage, PluginDocument
-from registry_server.store import plugins
+from registry_server.store import moderation, plugins
 from registry_server.store.database import Connection
 
 SHARDS_FEW, SHARDS_MANY = 4, 64
@@ -31,7 +31,7 @@ def record(connection: Connection, plugin: int, now: datetime) -> int:
     Must run inside the transaction that changed the rows. A plugin that is held has no document yet, and
     nothing of it reaches the feed.
     """
-    if plugins.held_reason(connection, plugin):
+    if moderation.held_reason(connection, plugin):
         return current_serial(connection)
     document = plugins.make_document(connection, plugin)
     data = encode_document(document)

@@ -18,15 +18,12 @@ from registry_server.contract.wire import (
     PluginSummary,
     Release,
     ReleaseDependencies,
-    Sort,
 )
 from registry_server.store import reviews
 from registry_server.store.database import Connection, Row
 
 IMAGINED_RATINGS, IMAGINED_SUM = 4, 14.0
 """Four imagined ratings of 3.5 shrink a mean: one lone 5 does not beat fifty of 4.8."""
-
-MODERATED_SHOWN = 1000
 
 _files_decoder = msgspec.json.Decoder(tuple[EntryListing, ...])
 _dependencies_decoder = msgspec.json.Decoder(ReleaseDependencies)
@@ -240,97 +237,10 @@ def set_deprecated(
     )
 
 
-def set_flag(connection: Connection, plugin: int, *, verified: bool | None, featured: bool | None) -> None:
-    """Marks that only an admin sets; None leaves one alone."""
-    connection.execute(
-        "UPDATE plugins SET verified = coalesce(?, verified), featured = coalesce(?, featured) WHERE id = ?",
-        (verified, featured, plugin),
-    )
-
-
-def held_reason(connection: Connection, plugin: int) -> str:
-    """Empty when the plugin is not held."""
-    reason: str = connection.execute("SELECT held FROM plugins WHERE id = ?", (plugin,)).fetchone()["held"]
-    return reason
-
-
-def quarantine_reason(connection: Connection, plugin: int, version: str = "") -> str:
-    """Of the plugin as a whole, or of one release by itself; empty when it is not in quarantine."""
-    if version:
-        query = "SELECT quarantine FROM releases WHERE plugin_id = ? AND version = ?"
-        row = connection.execute(query, (plugin, version)).fetchone()
-    else:
-        row = connection.execute("SELECT quarantine FROM plugins WHERE id = ?", (plugin,)).fetchone()
-    return row["quarantine"] if row else ""
-
-
 def download_count(connection: Connection, plugin: int) -> int:
     row = connection.execute("SELECT downloads FROM plugins WHERE id = ?", (plugin,)).fetchone()
     count: int = row["downloads"]
     return count
-
-
-def end_hold(connection: Connection, plugin: int) -> None:
-    connection.execute("UPDATE plugins SET held = '' WHERE id = ?", (plugin,))
-
-
-def set_quarantine(connection: Connection, plugin: int, *, version: str, reason: str) -> None:
-    """Of one release, or with an empty `version` of the whole plugin; an empty reason lifts it."""
-    if version:
-        connection.execute(
-            "UPDATE releases SET quarantine = ? WHERE plugin_id = ? AND version = ?",
-            (reason, plugin, version),
-        )
-    else:
-        connection.execute("UPDATE plugins SET quarantine = ? WHERE id = ?", (reason, plugin))
-
-
-def moderated(connection: Connection) -> list[tuple[int, str, str, str, str]]:
-    """Plugin id, name, version (empty: the plugin), `held` or `quarantined`, reason; by name."""
-    rows = connection.execute(
-        "SELECT id, name, '' AS version, 'held' AS kind, held AS reason FROM plugins WHERE held != ''"
-        " UNION ALL SELECT id, name, '', 'quarantined', quarantine FROM plugins WHERE quarantine != ''"
-        " UNION ALL SELECT plugins.id, name, version, 'quarantined', releases.quarantine FROM releases"
-        " JOIN plugins ON plugins.id = plugin_id WHERE releases.quarantine != ''"
-        " ORDER BY kind, name, version LIMIT ?",
-        (MODERATED_SHOWN,),
-    )
-    return [tuple(row) for row in rows]
-
-
-def popular_names(connection: Connection, downloads: int) -> list[str]:
-    """Plugins that somebody may want to be taken for: verified, or downloaded this often."""
-    rows = connection.execute(
-        "SELECT name FROM plugins WHERE document IS NOT NULL AND (verified OR downloads >= ?)", (downloads,)
-    )
-    return [row["name"] for row in rows]
-
-
-def reserve_name(connection: Connection, name: str, reason: str) -> None:
-    connection.execute(
-        "INSERT OR REPLACE INTO reserved_names (lookalike, name, reason) VALUES (?, ?, ?)",
-        (lookalike_key(name), name, reason),
-    )
-
-
-def free_name(connection: Connection, name: str) -> bool:
-    """False when it was not reserved."""
-    cursor = connection.execute("DELETE FROM reserved_names WHERE lookalike = ?", (lookalike_key(name),))
-    return cursor.rowcount == 1
-
-
-def reserved_reason(connection: Connection, name: str) -> str | None:
-    row = connection.execute(
-        "SELECT reason FROM reserved_names WHERE lookalike = ?", (lookalike_key(name),)
-    ).fetchone()
-    return row["reason"] if row else None
-
-
-def reserved_names(connection: Connection) -> list[tuple[str, str]]:
-    return [
-        (row["name"], row["reason"])
-        for row in connection.execute("SELECT name, reason FROM reserved_names ORDER BY name")
-    ]
 
 
 def document_bytes(connection: Connection, name: str) -> tuple[bytes, str] | None:
@@ -399,104 +309,6 @@ def summary_of(document: PluginDocument) -> PluginSummary:
         created_at=document.created_at,
         updated_at=document.updated_at,
     )
-
-
-def stored_summary(connection: Connection, plugin: int) -> PluginSummary:
-    """What lists say of it; made for one that is held, and so in no list."""
-    row = connection.execute("SELECT summary FROM plugins WHERE id = ?", (plugin,)).fetchone()
-    if row["summary"]:
-        return decode_summary(row["summary"])
-    return summary_of(make_document(connection, plugin))
-
-
-class Filter(Struct, frozen=True, kw_only=True):
-    category: str = ""
-    tag: str = ""
-    author: str = ""
-    verified: bool | None = None
-
-
-_ORDERS: dict[Sort, str] = {
-    "downloads": "downloads DESC, updated_at DESC, name",
-    "relevance": "downloads DESC, updated_at DESC, name",
-    "rating": f"(rating_sum + {IMAGINED_SUM}) / (rating_count + {IMAGINED_RATINGS}) DESC,"
-    " rating_count DESC, downloads DESC, name",
-    "recent": "updated_at DESC, name",
-    "name": "lookalike",
-}
-
-
-def list_summaries(
-    connection: Connection, wanted: Filter, *, sort: Sort, offset: int, limit: int
-) -> tuple[list[PluginSummary], int]:
-    """One page and the number of all that match."""
-    where, values = _where(wanted)
-    total = connection.execute(f"SELECT count(*) FROM plugins WHERE {where}", values).fetchone()[0]  # noqa: S608
-    rows = connection.execute(
-        f"SELECT summary FROM plugins WHERE {where} ORDER BY {_ORDERS[sort]} LIMIT ? OFFSET ?",  # noqa: S608
-        (*values, limit, offset),
-    )
-    return [decode_summary(row["summary"]) for row in rows], total
-
-
-def label_counts(connection: Connection, kind: str, wanted: Filter | None = None) -> dict[str, int]:
-    where, values = _where(wanted or Filter())
-    query = (
-        "SELECT label, count(*) AS count FROM labels WHERE kind = ? AND plugin_id IN"  # noqa: S608
-        f" (SELECT id FROM plugins WHERE {where}) GROUP BY label ORDER BY count DESC, label LIMIT 200"
-    )
-    return {row["label"]: row["count"] for row in connection.execute(query, (kind, *values))}
-
-
-def label_counts_of(connection: Connection, kind: str, names: tuple[str, ...]) -> dict[str, int]:
-    """The same over the plugins of these names."""
-    rows = connection.execute(
-        "SELECT label, count(*) AS count FROM labels JOIN plugins ON plugins.id = plugin_id"
-        " JOIN json_each(?) ON plugins.name = json_each.value WHERE kind = ? GROUP BY label"
-        " ORDER BY count DESC, label LIMIT 200",
-        (msgspec.json.encode(names).decode(), kind),
-    )
-    return {row["label"]: row["count"] for row in rows}
-
-
-def summaries_by_name(connection: Connection, names: list[str]) -> dict[str, PluginSummary]:
-    marks = ",".join("?" * len(names))
-    rows = connection.execute(f"SELECT name, summary FROM plugins WHERE name IN ({marks})", names)  # noqa: S608
-    return {row["name"]: decode_summary(row["summary"]) for row in rows if row["summary"]}
-
-
-def counts(connection: Connection) -> tuple[int, int, int, int]:
-    """Plugins, releases, downloads, ratings."""
-    row = connection.execute(
-        "SELECT count(*), coalesce(sum(downloads), 0), coalesce(sum(rating_count), 0) FROM plugins"
-        " WHERE document IS NOT NULL"
-    ).fetchone()
-    releases = connection.execute(
-        "SELECT count(*) FROM releases JOIN plugins ON plugins.id = plugin_id WHERE document IS NOT NULL"
-    ).fetchone()[0]
-    return row[0], releases, row[1], row[2]
-
-
-_summary_decoder = msgspec.json.Decoder(PluginSummary)
-
-
-def decode_summary(data: bytes) -> PluginSummary:
-    return _summary_decoder.decode(data)
-
-
-def _where(wanted: Filter) -> tuple[str, list[object]]:
-    clauses, values = ["document IS NOT NULL"], list[object]()
-    for kind, label in (("category", wanted.category), ("tag", wanted.tag)):
-        if label:
-            clauses.append("id IN (SELECT plugin_id FROM labels WHERE kind = ? AND label = ?)")
-            values += [kind, label]
-    if wanted.author:
-        clauses.append("author_name = ? COLLATE NOCASE")
-        values.append(wanted.author)
-    if wanted.verified is not None:
-        clauses.append("verified = ?")
-        values.append(int(wanted.verified))
-    return " AND ".join(clauses), values
 
 
 def _author(row: Row) -> Author:

@@ -24,7 +24,7 @@ from registry_server.operations.publish import publish as publish_operation
 from registry_server.operations.statistics import flush_downloads
 from registry_server.operations.tokens import create_token
 from registry_server.registry import Registry, open_registry
-from registry_server.store import changes, plugins
+from registry_server.store import changes, moderation, plugins
 from tests.support.asgi_calls import Api, a_caller, problem_code
 from tests.support.builders import FixedClock, package
 
@@ -295,7 +295,7 @@ def test_filters_narrow_the_list(
     with registry.database.write() as connection:
         vault = plugins.plugin_id(connection, "vault")
         assert vault is not None
-        plugins.set_flag(connection, vault, verified=True, featured=None)
+        moderation.set_flag(connection, vault, verified=True, featured=None)
         changes.record(connection, vault, registry.clock())
 
     assert names(api.get(f"/api/plugins?sort=name&{query}")) == expected
