@@ -41,7 +41,11 @@ class _Serving(threading.Thread):
             self._loop.close()
 
     def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._server.stop)
+        for _ in range(STOP_SECONDS):  # asked while it is still starting, it does not hear
+            if not self.is_alive() or self._loop.is_closed():
+                break
+            self._loop.call_soon_threadsafe(self._server.stop)
+            self.join(1)
         self.join(STOP_SECONDS)
         assert not self.is_alive()
 
