@@ -114,9 +114,19 @@ async def _follow_forever(registry: Registry, changed: asyncio.Event, seconds: f
         )
         # Many changes in a row become one step: the index takes at most a fifth of the time.
         await asyncio.sleep(min(FOLLOW_PAUSE * (time.perf_counter() - begun), seconds))
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(changed.wait(), seconds)
+        await wait_for_change(changed, seconds)
         changed.clear()
+
+
+async def wait_for_change(changed: asyncio.Event, seconds: float) -> None:
+    """Until it is set, or the time is up.
+
+    Not with `asyncio.wait_for`: until Python 3.12 that loses a cancellation which comes as the event does, and a
+    server told to stop right after a change would never end.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await changed.wait()
 
 
 async def _attempt(work: Callable[[], object], complaint: str) -> bool:

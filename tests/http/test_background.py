@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from donkeytui.embedded import BASE_URL, EmbeddedTransport, lifespan_of
-from registry_server.http.app import build_app
+from registry_server.http.app import build_app, wait_for_change
 from registry_server.operations import publish as publishing
 from registry_server.operations.accounts import local_caller
 from registry_server.operations.tokens import create_token
@@ -114,3 +114,20 @@ def test_a_page_that_was_kept_is_never_older_than_the_feed(registry: Registry, q
         return first, second
 
     assert served(registry, use) == ("1.0.0", "1.1.0")
+
+
+@pytest.mark.parametrize("turns", range(6))
+def test_a_server_told_to_stop_as_a_change_comes_stops(turns: int) -> None:
+    async def stopped() -> bool:
+        changed = asyncio.Event()
+        waiting = asyncio.create_task(wait_for_change(changed, 3600))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        changed.set()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        was_asked = waiting.cancel()
+        await asyncio.wait([waiting])
+        return waiting.cancelled() is was_asked
+
+    assert asyncio.run(stopped())

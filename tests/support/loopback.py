@@ -41,11 +41,7 @@ class _Serving(threading.Thread):
             self._loop.close()
 
     def stop(self) -> None:
-        for _ in range(STOP_SECONDS):  # asked while it is still starting, it does not hear
-            if not self.is_alive() or self._loop.is_closed():
-                break
-            self._loop.call_soon_threadsafe(self._server.stop)
-            self.join(1)
+        self._loop.call_soon_threadsafe(self._server.stop)
         self.join(STOP_SECONDS)
         assert not self.is_alive()
 
