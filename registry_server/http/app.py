@@ -121,8 +121,8 @@ async def _follow_forever(registry: Registry, changed: asyncio.Event, seconds: f
 async def wait_for_change(changed: asyncio.Event, seconds: float) -> None:
     """Until it is set, or the time is up.
 
-    Not with `asyncio.wait_for`: until Python 3.12 that loses a cancellation which comes as the event does, and a
-    server told to stop right after a change would never end.
+    Not with `asyncio.wait_for`: until Python 3.12 that loses a cancellation which comes as the event does,
+    and a server told to stop right after a change would never end.
     """
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
